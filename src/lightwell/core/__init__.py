@@ -1,0 +1,33 @@
+"""Words shared by every room: findings, methods, axes, errors, seeds, files.
+
+Nothing here imports torch, so that the command line and the report stay light.
+"""
+
+from lightwell.core.axes import Axis
+from lightwell.core.errors import (
+    ConfigError,
+    DataError,
+    LightwellError,
+    ModelFileError,
+    NotFittedError,
+    TrainingDiverged,
+)
+from lightwell.core.findings import Estimate, Findings, Null, Reference
+from lightwell.core.method import MethodInfo
+from lightwell.core.representation import Representation
+
+__all__ = [
+    "Axis",
+    "ConfigError",
+    "DataError",
+    "Estimate",
+    "Findings",
+    "LightwellError",
+    "MethodInfo",
+    "ModelFileError",
+    "NotFittedError",
+    "Null",
+    "Reference",
+    "Representation",
+    "TrainingDiverged",
+]
