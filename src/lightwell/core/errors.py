@@ -57,7 +57,7 @@ class NotFittedError(LightwellError):
     """Something was used before it had learned what it needs."""
 
 
-class TrainingDiverged(LightwellError):
+class TrainingDiverged(LightwellError):  # noqa: N818 - the name the design gives it
     """A loss term stopped being a finite number."""
 
 
