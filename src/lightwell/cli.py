@@ -1,0 +1,220 @@
+"""The command line: one subcommand a study, and data and report.
+
+What a subcommand needs is imported only when it runs, so that ``lightwell --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightwell
+from lightwell.core.errors import ConfigError, LightwellError, nearest
+from lightwell.studies import STUDIES
+
+_TOOLS = {
+    "demo": "train on digits that ship with the package and write a report (a few minutes)",
+    "data": "list, fetch or check data sets",
+    "report": "rebuild the page of a run, or compare runs",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Words after the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 when all went well, 1 where data are missing or damaged, 2 after a mistake in the call or the data,
+        130 after Ctrl-C.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    lightwell 0.1.0
+    0
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(_usage())  # noqa: T201
+        return 0
+    if words[0] == "--version":
+        print(f"lightwell {lightwell.__version__}")  # noqa: T201
+        return 0
+    try:
+        return _command(words[0])(words[1:])
+    except LightwellError as error:
+        print(f"lightwell {words[0]}: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return 130
+
+
+def _usage() -> str:
+    def lines(table: dict[str, str]) -> str:
+        return "\n".join(f"  {name:<12}{text}" for name, text in table.items())
+
+    studies = {name: text for name, (_, text) in STUDIES.items()}
+    return (
+        "usage: lightwell COMMAND [--help] ...\n\n"
+        "See into a learned representation: what each axis means, and what the model does with what it\n"
+        "does not know.\n\n"
+        f"studies:\n{lines(studies)}\n\ntools:\n{lines(_TOOLS)}\n\n"
+        "`lightwell COMMAND --help` tells the rest; `lightwell --version` the version."
+    )
+
+
+def _command(name: str) -> Callable[[list[str]], int]:
+    if name in STUDIES:
+        return lambda words: _study(name, words)
+    tools = {"demo": _demo, "data": _data, "report": _report}
+    if name not in tools:
+        raise ConfigError("unknown command", got=repr(name), fix=nearest(name, [*STUDIES, *tools]))
+    return tools[name]
+
+
+def _study(name: str, words: list[str]) -> int:
+    """Run a study from its settings into a run folder."""
+    own = argparse.ArgumentParser(prog=f"lightwell {name}", add_help=False, allow_abbrev=False)
+    own.add_argument("--preset", default="small")
+    own.add_argument("--out", type=Path)
+    own.add_argument("--resume", action="store_true")
+    own.add_argument("--figure-format", action="append", default=[], choices=["pdf", "svg"])
+    options, rest = own.parse_known_args(words)
+
+    from lightwell.studies import study
+    from lightwell.studies.configure import help_text, parse
+
+    kind = study(name)
+    if {"-h", "--help"} & set(rest):
+        print(help_text(kind, rest))  # noqa: T201
+        return 0
+    chosen = parse(kind, [word for word in rest if word != "--print_config"], preset=options.preset)
+    if "--print_config" in rest:
+        print(chosen.to_yaml(), end="")  # noqa: T201
+        return 0
+    _prepare_process()
+    folder = options.out or Path("runs") / name / chosen.label
+    findings = chosen(folder, resume=options.resume, figure_formats=tuple(options.figure_format))
+    if len(findings):
+        _tell(folder, findings)
+    return 0
+
+
+def _parser(tool: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog=f"lightwell {tool}", description=_TOOLS[tool], allow_abbrev=False)
+
+
+def _demo(words: list[str]) -> int:
+    """Run the demo: the study open-set on the embedded digits."""
+    parser = _parser("demo")
+    parser.add_argument("--out", type=Path, default=Path("runs") / "demo", help="run folder")
+    options = parser.parse_args(words)
+
+    from lightwell.studies import study
+
+    _prepare_process()
+    findings = study("open-set").from_preset("small")(options.out, resume=True)
+    _tell(options.out, findings)
+    return 0
+
+
+def _report(words: list[str]) -> int:
+    """Rebuild the page of one run, or compare several."""
+    parser = argparse.ArgumentParser(
+        prog="lightwell report", description=_TOOLS["report"], allow_abbrev=False
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder")
+    parser.add_argument("--out", type=Path, help="where a comparison goes (default: runs/compare)")
+    parser.add_argument("--figure-format", action="append", default=[], choices=["pdf", "svg"])
+    options = parser.parse_args(words)
+
+    from lightwell.core.files import read_json
+    from lightwell.report import compare
+    from lightwell.studies import study
+
+    if len(options.runs) == 1:
+        folder = options.runs[0]
+        page, out = study(str(read_json(folder / "run.json").get("study"))).page(folder), folder
+    else:
+        page, out = compare(options.runs), options.out or Path("runs") / "compare"
+    print(page.write(out, options.figure_format).resolve())  # noqa: T201
+    return 0
+
+
+def _data(words: list[str]) -> int:
+    """List, fetch or check data sets."""
+    parser = _parser("data")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="{list,fetch,check}")
+    actions.add_parser("list", help="what can be loaded by name")
+    for action, text in (("fetch", "download the official files"), ("check", "say what is on disk")):
+        sub = actions.add_parser(action, help=text)
+        sub.add_argument("names", nargs="+" if action == "fetch" else "*", metavar="NAME")
+        sub.add_argument("--data-dir", type=Path, help="where files lie")
+        if action == "fetch":
+            sub.add_argument("--mirror", help="address to take the files from instead of the official one")
+    options = parser.parse_args(words)
+
+    from lightwell import data
+
+    if options.action == "list":
+        for source in data.SOURCES.values():
+            print(f"{source.name:<16}{source.title}")  # noqa: T201
+        return 0
+    if options.action == "fetch":
+        for name in options.names:
+            for path in data.fetch(name, options.data_dir, options.mirror):
+                print(path)  # noqa: T201
+        return 0
+    return _check(data, options)
+
+
+def _check(data: Any, options: argparse.Namespace) -> int:
+    names = options.names or [name for name in data.SOURCES if name != "mnist-mini"]
+    bad = 0
+    for name in names:
+        for status in data.check(name, options.data_dir):
+            print(status)  # noqa: T201
+            bad += status.state != "ok"
+    return 1 if bad and options.names else 0
+
+
+def _prepare_process() -> None:
+    """Set up what belongs to a whole process: the log on the terminal, SIGTERM, the allocator."""
+    from lightwell.training.machine import is_follower, keep_freed_memory
+
+    def stop(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    keep_freed_memory()
+    log = logging.getLogger("lightwell")
+    log.setLevel(logging.INFO)
+    if sys.stderr.isatty() and not is_follower() and not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+
+
+def _tell(folder: Path, findings: Any) -> None:
+    """Say the main numbers and where the page is."""
+    for estimate in findings:
+        measure, _, variant = estimate.name.partition(".")
+        if measure not in ("accuracy", "auroc", "false_refusal", "detection") or "." in variant:
+            continue
+        null = f"   ({estimate.null.name}: {estimate.null.value:.3f})" if estimate.null else ""
+        print(f"{estimate.name:<32}{estimate.value:.4f}{null}")  # noqa: T201
+    for warning in findings.warnings:
+        print(f"warning: {warning}")  # noqa: T201
+    print(f"report: {(folder / 'report.html').resolve()}")  # noqa: T201

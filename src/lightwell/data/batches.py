@@ -1,0 +1,120 @@
+"""Batches from memory: the whole set is a tensor, a batch is an index.
+
+The order of an epoch and the augmentation of a batch are functions of (seed, epoch, batch), so an
+interrupted training can go on from any epoch with exactly the batches it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from lightwell.core.errors import ConfigError, DataError
+from lightwell.core.seeds import torch_generator
+from lightwell.data.dataset import Dataset
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def to_images(inputs: Tensor) -> Tensor:
+    """Return float32 images B×C×H×W in [0, 1] of uint8 images B×H×W×C.
+
+    Examples
+    --------
+    >>> to_images(torch.full((1, 2, 2, 3), 255, dtype=torch.uint8)).shape
+    torch.Size([1, 3, 2, 2])
+    """
+    if inputs.dtype != torch.uint8 or inputs.ndim != 4:
+        raise DataError(
+            "these are not images at rest",
+            expected="uint8, B×H×W×C",
+            got=f"{inputs.dtype}, {tuple(inputs.shape)}",
+        )
+    # Channels last in memory: the permuted view is in that layout already, and convolutions like it.
+    return inputs.permute(0, 3, 1, 2).float().div_(255)
+
+
+class Batches:
+    """Images and labels of a data set, batch by batch.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Images and labels; they are turned into tensors once.
+    batch_size : int
+        Images a batch, at least 1; the last batch may be smaller.
+    seed, epoch : int
+        Fix the order and the augmentation when ``shuffle`` is on.
+    shuffle : bool
+        Whether each epoch has an order of its own.
+    augment : callable or None
+        Maps (images, generator) to images.
+    rank, world : int
+        Which share of each epoch this process sees; shares are equal in length, the order is
+        continued from its start where it does not divide.
+    device : torch.device or None
+        Keeps the whole set on a device.
+
+    Raises
+    ------
+    ConfigError
+        If the batch size is below 1.
+    DataError
+        If the data set is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = Dataset.from_arrays(np.zeros((5, 8, 8), np.uint8), np.arange(5) % 2)
+    >>> [len(labels) for images, labels in Batches(data, 2)]
+    [2, 2, 1]
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        epoch: int = 0,
+        shuffle: bool = False,
+        augment: Augmentation | None = None,
+        rank: int = 0,
+        world: int = 1,
+        device: torch.device | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ConfigError(
+                "setting is out of range", where="batch_size", expected="1 or more", got=batch_size
+            )
+        if not len(dataset):
+            raise DataError("there is nothing to make batches of", where=dataset.name, got="0 examples")
+        self._inputs = torch.tensor(dataset.inputs, device=device)
+        self._labels = torch.tensor(dataset.labels, dtype=torch.int64, device=device)
+        self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
+        self.seed, self.epoch, self.rank, self.world = seed, epoch, rank, world
+
+    def __len__(self) -> int:
+        share = -(-len(self._labels) // self.world)
+        return -(-share // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for number, rows in enumerate(torch.split(self._order(), self.batch_size)):
+            images = to_images(self._inputs[rows])
+            if self.augment is not None:
+                chance = torch_generator(
+                    self.seed, "augment", self.epoch, number, self.rank, device=images.device.type
+                )
+                images = self.augment(images, chance)
+            yield images, self._labels[rows]
+
+    def _order(self) -> Tensor:
+        n = len(self._labels)
+        order = torch.arange(n)
+        if self.shuffle:
+            order = torch.randperm(n, generator=torch_generator(self.seed, "order", self.epoch))
+        share = -(-n // self.world)
+        wrapped = torch.arange(share * self.world) % n
+        return order[wrapped][self.rank :: self.world].to(self._labels.device)

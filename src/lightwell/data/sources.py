@@ -1,0 +1,282 @@
+"""What the catalogue knows of each data set: facts, official files, and the folders they usually lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from lightwell.data.class_names import CLASS_NAMES
+
+
+@dataclass(frozen=True)
+class OfficialFile:
+    """One file as its authors publish it.
+
+    Attributes
+    ----------
+    name : str
+        File name.
+    url : str
+        Where it is published (or a mirror in general use).
+    size : int or None
+        Bytes, where known.
+    digest : str or None
+        ``"sha256:..."`` or ``"md5:..."``; None where no digest is known, so only the size is checked.
+    optional : bool
+        Whether the data set loads without it.
+    """
+
+    name: str
+    url: str
+    size: int | None = None
+    digest: str | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """One entry of the catalogue.
+
+    Attributes
+    ----------
+    name : str
+        What :func:`lightwell.data.load` takes.
+    title : str
+        What a report calls it.
+    n : int
+        Number of labelled examples.
+    shape : tuple of int
+        Height, width, channels.
+    licence : str
+        Terms, as far as its authors state any.
+    citation : str
+        What to cite.
+    files : tuple of OfficialFile
+        What ``fetch`` gets; empty where the package holds the data.
+    layouts : tuple of str
+        Where these files lie below a data folder: paths of folders or archives, best first.
+    mark : str
+        A file that is in such a folder, by which it is recognised.
+    remark : str
+        What else to know.
+
+    Examples
+    --------
+    >>> SOURCES["cifar10"].n_classes
+    10
+    """
+
+    name: str
+    title: str
+    n: int
+    shape: tuple[int, int, int]
+    licence: str
+    citation: str
+    files: tuple[OfficialFile, ...] = ()
+    layouts: tuple[str, ...] = ()
+    mark: str = ""
+    remark: str = ""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the official label codes."""
+        return CLASS_NAMES[self.name]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
+def _idx_files(base: str, facts: dict[str, tuple[int, str]]) -> tuple[OfficialFile, ...]:
+    return tuple(
+        OfficialFile(f"{stem}-ubyte.gz", f"{base}{stem}-ubyte.gz", size, f"sha256:{digest}")
+        for stem, (size, digest) in facts.items()
+    )
+
+
+_MNIST_TERMS = "Y. LeCun and C. Cortes; commonly given as CC BY-SA 3.0"
+_MNIST_PAPER = (
+    "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition. "
+    "Proceedings of the IEEE 86(11), 1998"
+)
+_CIFAR_PAPER = "A. Krizhevsky: Learning Multiple Layers of Features from Tiny Images. 2009"
+_TORONTO = "https://www.cs.toronto.edu/~kriz/"
+_HOUSENUMBERS = "http://ufldl.stanford.edu/housenumbers/"
+
+_ENTRIES = (
+    Source(
+        "mnist-mini",
+        "MNIST, the 10,000 test images",
+        10_000,
+        (28, 28, 1),
+        _MNIST_TERMS,
+        _MNIST_PAPER,
+        remark="Ships inside the package. Its train and test part are a fixed stratified 8,000/2,000 split "
+        "of the official test files, so its numbers are not those of MNIST.",
+    ),
+    Source(
+        "mnist",
+        "MNIST",
+        70_000,
+        (28, 28, 1),
+        _MNIST_TERMS,
+        _MNIST_PAPER,
+        files=_idx_files(
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            {
+                "train-images-idx3": (
+                    9_912_422,
+                    "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                ),
+                "train-labels-idx1": (
+                    28_881,
+                    "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                ),
+                "t10k-images-idx3": (
+                    1_648_877,
+                    "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                ),
+                "t10k-labels-idx1": (
+                    4_542,
+                    "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+                ),
+            },
+        ),
+        layouts=("MNIST/raw", "MNIST"),
+        mark="t10k-labels-idx1",
+    ),
+    Source(
+        "fashion-mnist",
+        "Fashion-MNIST",
+        70_000,
+        (28, 28, 1),
+        "MIT, (c) 2017 Zalando SE",
+        "H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine "
+        "Learning Algorithms. 2017",
+        files=_idx_files(
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            {
+                "train-images-idx3": (
+                    26_421_880,
+                    "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                ),
+                "train-labels-idx1": (
+                    29_515,
+                    "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                ),
+                "t10k-images-idx3": (
+                    4_422_102,
+                    "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                ),
+                "t10k-labels-idx1": (
+                    5_148,
+                    "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                ),
+            },
+        ),
+        layouts=("FashionMNIST/raw", "FashionMNIST"),
+        mark="t10k-labels-idx1",
+    ),
+    Source(
+        "cifar10",
+        "CIFAR-10",
+        60_000,
+        (32, 32, 3),
+        "none stated; a labelled subset of 80 Million Tiny Images",
+        _CIFAR_PAPER,
+        files=(
+            OfficialFile(
+                "cifar-10-python.tar.gz",
+                f"{_TORONTO}cifar-10-python.tar.gz",
+                170_498_071,
+                "md5:c58f30108f718f92721af3b95e74349a",
+            ),
+        ),
+        layouts=(
+            "cifar-10-batches-py",
+            "cifar-10-batches-bin",
+            "cifar-10-python.tar.gz",
+            "cifar-10-binary.tar.gz",
+        ),
+        mark="data_batch_1",
+    ),
+    Source(
+        "cifar100",
+        "CIFAR-100",
+        60_000,
+        (32, 32, 3),
+        "none stated; a labelled subset of 80 Million Tiny Images",
+        _CIFAR_PAPER,
+        files=(
+            OfficialFile(
+                "cifar-100-python.tar.gz",
+                f"{_TORONTO}cifar-100-python.tar.gz",
+                digest="md5:eb9058c3a382ffc7106e4002c42a8d85",
+            ),
+        ),
+        layouts=(
+            "cifar-100-python",
+            "cifar-100-binary",
+            "cifar-100-python.tar.gz",
+            "cifar-100-binary.tar.gz",
+        ),
+        mark="meta",
+        remark="The labels are the 100 fine ones.",
+    ),
+    Source(
+        "svhn",
+        "SVHN, cropped digits",
+        99_289,
+        (32, 32, 3),
+        "non-commercial use only",
+        "Y. Netzer and others: Reading Digits in Natural Images with Unsupervised Feature Learning. NIPS "
+        "workshop, 2011",
+        files=(
+            OfficialFile(
+                "train_32x32.mat",
+                f"{_HOUSENUMBERS}train_32x32.mat",
+                digest="md5:e26dedcc434d2e4c54c9b2d4a06d8373",
+            ),
+            OfficialFile(
+                "test_32x32.mat",
+                f"{_HOUSENUMBERS}test_32x32.mat",
+                digest="md5:eb5a983be6a315427106f1b164d9cef3",
+            ),
+            OfficialFile(
+                "extra_32x32.mat",
+                f"{_HOUSENUMBERS}extra_32x32.mat",
+                digest="md5:a93ce644f1a588dc4d68dda5feec44a7",
+                optional=True,
+            ),
+        ),
+        layouts=("SVHN",),
+        mark="test_32x32.mat",
+        remark="The 531,131 extra images become a part 'extra' where their file lies beside the others; "
+        "they are not fetched.",
+    ),
+    Source(
+        "tiny-imagenet",
+        "Tiny ImageNet",
+        110_000,
+        (64, 64, 3),
+        "ImageNet's terms: non-commercial research and education only",
+        "Y. Le, X. Yang: Tiny ImageNet Visual Recognition Challenge. CS 231N, 2015",
+        files=(
+            OfficialFile(
+                "tiny-imagenet-200.zip",
+                "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+                248_100_043,
+                "md5:90528d7ca1a48142e341f4ef8d21d0de",
+            ),
+        ),
+        layouts=("tiny-imagenet-200", "tiny-imagenet-200.zip"),
+        mark="wnids.txt",
+        remark="Label codes follow wnids.txt, or the sorted folders with class_order='folder'. The official "
+        "test part has no labels; benchmarks test on 'val'.",
+    ),
+)
+
+SOURCES: Mapping[str, Source] = MappingProxyType({source.name: source for source in _ENTRIES})
+"""The catalogue by name."""

@@ -1,0 +1,41 @@
+"""Metrics: arrays in, numbers out. NumPy, SciPy and scikit-learn only; no model, no torch."""
+
+from lightwell.metrics.bootstrap import estimate, share_estimate
+from lightwell.metrics.curves import Curve, oscr_curve, roc_curve
+from lightwell.metrics.estimates import one_to_one_estimates, open_set_estimates
+from lightwell.metrics.labels import accuracy, inside_share, macro_f1, one_to_one, openness
+from lightwell.metrics.open_set import (
+    aupr_in,
+    aupr_out,
+    auroc,
+    ccr_at_fpr,
+    detection_accuracy,
+    fpr95_known_positive,
+    fpr95_unknown_positive,
+    inverted,
+    oscr,
+)
+
+__all__ = [
+    "Curve",
+    "accuracy",
+    "aupr_in",
+    "aupr_out",
+    "auroc",
+    "ccr_at_fpr",
+    "detection_accuracy",
+    "estimate",
+    "fpr95_known_positive",
+    "fpr95_unknown_positive",
+    "inside_share",
+    "inverted",
+    "macro_f1",
+    "one_to_one",
+    "one_to_one_estimates",
+    "open_set_estimates",
+    "openness",
+    "oscr",
+    "oscr_curve",
+    "roc_curve",
+    "share_estimate",
+]

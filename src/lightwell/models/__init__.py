@@ -1,0 +1,49 @@
+"""What learns: models that make a representation, and what turns one into a decision.
+
+The table below is the family: a new method is one file and one line here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from lightwell.core.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from lightwell.models.model import Model
+
+METHODS: dict[str, str] = {
+    "difair": "lightwell.models.difair:Difair",
+    "softmax": "lightwell.models.softmax:Softmax",
+}
+
+
+def method(name: str) -> type[Model]:
+    """Return the model class of a method.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``METHODS``.
+
+    Returns
+    -------
+    type
+        A subclass of :class:`lightwell.models.model.Model`, imported only now.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such method.
+
+    Examples
+    --------
+    >>> method("difair").info.venue
+    'public code'
+    """
+    if name not in METHODS:
+        raise ConfigError("unknown method", got=repr(name), fix=nearest(name, METHODS))
+    module, _, attribute = METHODS[name].partition(":")
+    found: type[Model] = getattr(importlib.import_module(module), attribute)
+    return found

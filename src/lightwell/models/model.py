@@ -1,0 +1,239 @@
+"""The contract every trainable model keeps."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, cast
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from lightwell.core.axes import Axis
+from lightwell.core.errors import ConfigError, DataError, TrainingDiverged
+from lightwell.core.method import MethodInfo
+from lightwell.data.dataset import Dataset
+from lightwell.models.anchors import Anchors
+from lightwell.models.optimizer import OptimizerSettings, build_optimizer, learning_rate
+from lightwell.nets import Head, build
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes into a model and which classes it knows.
+
+    Attributes
+    ----------
+    class_names : tuple of str
+        Known classes, in the model's numbering.
+    image_shape : tuple of int
+        Height, width and channels of an image.
+    network : str
+        Body: ``"vgg32"``, ``"small"`` or ``"module:function"`` (in the seed: ``model``).
+    mean, std : tuple of float
+        Per channel, of the known training images in [0, 1]; images are standardised with them.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than two classes, or the statistics do not fit the channels.
+    """
+
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    network: str = "small"
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        for name in ("class_names", "image_shape", "mean", "std"):  # JSON brings lists back
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if len(self.class_names) < 2:
+            raise ConfigError(
+                "a classifier needs two known classes or more", where="class_names", got=self.class_names
+            )
+        channels = self.image_shape[2]
+        if not len(self.mean) == len(self.std) == channels or min(self.std) <= 0:
+            raise ConfigError(
+                "one mean and one positive std a channel are needed",
+                where="Signature",
+                expected=f"{channels} of each",
+                got=(self.mean, self.std),
+            )
+
+    @property
+    def n_classes(self) -> int:
+        """Number of known classes."""
+        return len(self.class_names)
+
+
+class Model(LightningModule):
+    """An encoder that can be trained by any Lightning ``Trainer``, and is a plain module after.
+
+    Subclasses set ``info``, build ``self.head`` in their constructor, and give ``losses``, ``logits``
+    and ``axes``. Images enter as float B×C×H×W in [0, 1]; standardisation happens inside.
+
+    Parameters
+    ----------
+    signature : Signature
+        What goes in.
+    settings : dataclass
+        Settings of the method.
+    optimizer : OptimizerSettings
+        How the weights move.
+    """
+
+    info: ClassVar[MethodInfo]
+    Settings: ClassVar[type[Any]]
+    scores: ClassVar[tuple[str, ...]]
+    """Unknown scores that suit this model, the default first."""
+    anchors: Anchors | None = None
+    """Geometry of the codes, where class blocks have one."""
+
+    input_mean: Tensor
+    input_std: Tensor
+    head: Head
+
+    def __init__(
+        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
+    ) -> None:
+        super().__init__()
+        self.signature = signature
+        self.settings = self.Settings() if settings is None else settings
+        self.optimizer_settings = optimizer or OptimizerSettings()
+        self.register_buffer("input_mean", torch.tensor(signature.mean).view(1, -1, 1, 1))
+        self.register_buffer("input_std", torch.tensor(signature.std).view(1, -1, 1, 1))
+        self.body = build(signature.network, signature.image_shape[2])
+
+    @property
+    def n_classes(self) -> int:
+        """Number of known classes."""
+        return self.signature.n_classes
+
+    @property
+    def body_channels(self) -> int:
+        """Channels of the body's feature map."""
+        return self.body.out_channels
+
+    @property
+    @abstractmethod
+    def axes(self) -> tuple[Axis, ...]:
+        """What each block of the code stands for."""
+
+    @abstractmethod
+    def logits(self, codes: Tensor) -> Tensor:
+        """Return class scores B×K of codes B×D, larger is more likely."""
+
+    @abstractmethod
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the named, weighted terms whose sum is minimised."""
+
+    def training_data(self, train: Dataset, seed: int) -> Dataset:
+        """Return what this model is trained on, made from the known training images."""
+        del seed
+        return train
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """Return the body's feature map B×C'×h×w of images B×C×H×W in [0, 1]."""
+        height, width, channels = self.signature.image_shape
+        if images.ndim != 4 or tuple(images.shape[1:]) != (channels, height, width):
+            raise DataError(
+                "images do not fit the model",
+                expected=f"B×{channels}×{height}×{width}",
+                got="×".join(map(str, images.shape)),
+                fix="Images go in channels first, of the size the model was trained on.",
+            )
+        images = images.to(self.input_mean.dtype)
+        return cast("Tensor", self.body((images - self.input_mean) / self.input_std))
+
+    def axis_maps(self, images: Tensor) -> Tensor:
+        """Return the maps B×D×h×w before pooling; their mean over h and w is the code."""
+        return self.head.maps(self.feature_map(images))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return codes B×D of images B×C×H×W in [0, 1]."""
+        return self.head.codes(self.feature_map(images))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Return the sum of the loss terms, each logged under its own name."""
+        terms = self.losses(*batch)
+        for name, term in terms.items():
+            if not torch.isfinite(term):
+                raise TrainingDiverged(
+                    f"the loss term '{name}' is {term.item()}",
+                    where=f"epoch {self.current_epoch}, batch {batch_idx}",
+                    expected="a finite number",
+                    fix="Lower optimizer.lr or look for broken images in that batch.",
+                )
+        self.log_dict(
+            {f"train/{name}": term.detach() for name, term in terms.items()},
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch[1]),
+        )
+        return torch.stack(list(terms.values())).sum()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> None:
+        """Log the terms and the accuracy on held-out known images."""
+        images, labels = batch
+        logged = {f"validation/{name}": term for name, term in self.losses(images, labels).items()}
+        right = self.logits(self(images)).argmax(dim=1) == labels
+        logged["validation/accuracy"] = right.float().mean()
+        self.log_dict(logged, on_epoch=True, batch_size=len(labels), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser, with a schedule that follows the step count."""
+        settings = self.optimizer_settings
+        optimizer = build_optimizer(settings, self.parameters())
+        epochs = self.trainer.max_epochs or 1
+        steps = max(int(self.trainer.estimated_stepping_batches) // epochs, 1)
+
+        def factor(step: int) -> float:
+            moment = step / steps if settings.update == "step" else step // steps
+            return learning_rate(settings, moment, epochs) / settings.lr
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what rebuilds this model, as plain JSON values."""
+        return {
+            "signature": asdict(self.signature),
+            "settings": asdict(self.settings),
+            "optimizer": asdict(self.optimizer_settings),
+        }
+
+    @classmethod
+    def from_arguments(cls, arguments: dict[str, Any]) -> Model:
+        """Build an untrained model from :meth:`arguments`."""
+        return cls(
+            Signature(**arguments["signature"]),
+            cls.Settings(**arguments["settings"]),
+            OptimizerSettings(**arguments["optimizer"]),
+        )
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode without gradients, and every part back as it was after.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Dropout())
+    >>> with evaluating(net):
+    ...     net[0].training
+    False
+    >>> net[0].training
+    True
+    """
+    modes = {name: part.training for name, part in module.named_modules()}
+    try:
+        module.eval()
+        with torch.inference_mode():
+            yield
+    finally:
+        for name, part in module.named_modules():
+            part.training = modes[name]

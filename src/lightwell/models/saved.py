@@ -1,0 +1,147 @@
+"""A saved model: a folder of JSON and safetensors with checksums, never a pickle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+import lightwell
+from lightwell.core.errors import ModelFileError
+from lightwell.core.files import (
+    atomic_write,
+    check_manifest,
+    read_json,
+    write_json,
+    write_manifest,
+    write_text,
+)
+from lightwell.core.representation import Representation
+from lightwell.models import method
+from lightwell.models.anchors import Anchors
+from lightwell.models.model import Model
+from lightwell.models.rejection import ConformalRule
+from lightwell.models.scorers import Scorer, make_scorer
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A fitted unknown score and the rule that refuses by it.
+
+    Attributes
+    ----------
+    scorer : Scorer
+        Fitted on known training examples.
+    rule : ConformalRule
+        Fitted on held-out known examples.
+    """
+
+    scorer: Scorer
+    rule: ConformalRule
+
+    def predict(self, representation: Representation) -> NDArray[np.int64]:
+        """Return the predicted class of each example, -1 where it is refused as unknown, shape (n,)."""
+        if representation.predictions is None:
+            raise ModelFileError("this representation holds no predictions", where="Decision.predict")
+        scores = self.scorer.score(representation)
+        refused = self.rule.refuse(scores, representation.predictions)
+        return np.where(refused, -1, representation.predictions).astype(np.int64)
+
+
+def save(model: Model, folder: Path, *, decision: Decision | None = None, card: str = "") -> None:
+    """Write a model folder: ``config.json``, ``model.safetensors``, ``README.md``, ``SHA256SUMS``.
+
+    Parameters
+    ----------
+    model : Model
+        The trained model; it is left as it is.
+    folder : Path
+        Where to; made if missing.
+    decision : Decision, optional
+        Saved beside the weights as ``decision.json``.
+    card : str
+        Text of the model card (Markdown).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with atomic_write(folder / "model.safetensors") as temporary:
+        save_file(weights, temporary)
+    write_json(
+        folder / "config.json",
+        {
+            "format": FORMAT,
+            "lightwell": lightwell.__version__,
+            "method": model.info.name,
+            "arguments": model.arguments(),
+        },
+    )
+    if decision is not None:
+        state = decision.scorer.state
+        anchors = decision.scorer.anchors
+        write_json(
+            folder / "decision.json",
+            {
+                "score": decision.scorer.info.name,
+                "anchors": None
+                if anchors is None
+                else [anchors.n_classes, anchors.n_features, anchors.value],
+                "state": None if state is None else state.tolist(),
+                "rule": decision.rule.to_dict(),
+            },
+        )
+    write_text(folder / "README.md", card or f"# A {model.info.title} model\n")
+    write_manifest(folder)
+
+
+def load(folder: Path) -> Model:
+    """Read a model folder written by :func:`save`, after checking every checksum.
+
+    Raises
+    ------
+    ModelFileError
+        If a file is missing, damaged, of a newer format, or does not fit the model it names.
+    """
+    folder = Path(folder)
+    check_manifest(folder)
+    config = read_json(folder / "config.json")
+    if config.get("format") != FORMAT:
+        raise ModelFileError(
+            "this model was saved in another format",
+            where=folder,
+            expected=FORMAT,
+            got=config.get("format"),
+            fix=f"It was written by lightwell {config.get('lightwell')}: use that version.",
+        )
+    model = method(config["method"]).from_arguments(config["arguments"])
+    try:
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (RuntimeError, SafetensorError) as error:
+        raise ModelFileError("the weights do not fit the model", where=folder, got=error) from error
+    return model.eval()
+
+
+def load_decision(folder: Path) -> Decision:
+    """Read the decision saved beside a model.
+
+    Raises
+    ------
+    ModelFileError
+        If the folder is damaged or was saved without a decision.
+    """
+    folder = Path(folder)
+    check_manifest(folder)
+    file = folder / "decision.json"
+    if not file.is_file():
+        raise ModelFileError("this model was saved without a decision", where=file)
+    record: dict[str, Any] = read_json(file)
+    anchors = None if record["anchors"] is None else Anchors(*record["anchors"])
+    scorer = make_scorer(record["score"], anchors)
+    scorer.state = None if record["state"] is None else np.array(record["state"], dtype=np.float64)
+    return Decision(scorer, ConformalRule.from_dict(record["rule"]))

@@ -1,0 +1,217 @@
+"""Settings from presets, YAML files, the command line and keyword arguments, by one parser.
+
+The parser is derived from a study's dataclasses and their docstrings (jsonargparse).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+
+import lightwell
+from lightwell.core.errors import ConfigError, LightwellError, nearest
+from lightwell.studies.study import Study
+
+S = TypeVar("S", bound=Study)
+
+PRESETS = Path(lightwell.__file__).parent / "presets"
+
+
+class _Parser(ArgumentParser):
+    """A parser whose complaints are errors of ours, and name the setting that was meant."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        cause: BaseException | None = ex
+        while cause is not None:
+            if isinstance(cause, LightwellError):
+                raise cause
+            cause = cause.__cause__ or cause.__context__
+        for name in re.findall(r"(?:arguments?: |[Kk]ey )[\"']?(?:--)?([\w.-]+)", message):
+            known = {action.dest for action in self._actions} | _nested(self)
+            if name not in known:
+                raise ConfigError("unknown setting", got=f"'{name}'", fix=nearest(name, known)) from ex
+        raise ConfigError("settings cannot be used", got=" ".join(message.split())) from ex
+
+
+def _nested(parser: ArgumentParser) -> set[str]:
+    """Return every dotted key a parser knows."""
+    with contextlib.suppress(Exception):
+        return set(parser.get_defaults().keys())
+    return set()
+
+
+def presets(kind: type[Study]) -> list[str]:
+    """Return the names of a study's presets that stand alone."""
+    return sorted(p.stem for p in (PRESETS / kind.name).glob("*.yaml") if "-" not in p.stem)
+
+
+def preset_files(kind: type[Study], preset: str, data: str) -> list[Path]:
+    """Return the YAML files of a preset, the later overriding the earlier.
+
+    ``<preset>.yaml``, then ``<preset>-<data set>.yaml`` where there is one. A path to a file of the
+    user's own is returned as it is.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such preset.
+    """
+    if preset.endswith((".yaml", ".yml")):
+        if not Path(preset).is_file():
+            raise ConfigError("no such file of settings", where="preset", got=preset)
+        return [Path(preset)]
+    base = PRESETS / kind.name / f"{preset}.yaml"
+    if preset not in presets(kind):
+        raise ConfigError("unknown preset", got=repr(preset), fix=nearest(preset, presets(kind)))
+    special = base.with_name(f"{preset}-{data}.yaml")
+    return [base, special] if special.is_file() else [base]
+
+
+def make_parser(kind: type[Study], chosen: Mapping[str, Any], prog: str | None = None) -> ArgumentParser:
+    """Return the parser of a study.
+
+    Parameters
+    ----------
+    kind : type
+        The study.
+    chosen : mapping
+        Settings already known that other settings depend on, such as the method.
+    prog : str, optional
+        What usage lines call the program.
+    """
+    set_parsing_settings(docstring_parse_attribute_docstrings=False)
+    parts = kind.parts(chosen)
+    parser = _Parser(prog=prog, description=kind.title, default_env=False, exit_on_error=False)
+    parser.add_argument("--config", action="config", help="YAML file of settings; any key may be overridden")
+    parser.add_class_arguments(kind, skip=set(parts))
+    for key, part in parts.items():
+        parser.add_class_arguments(part, key)
+    return parser
+
+
+def configure(kind: type[S], preset: str, settings: Mapping[str, Any]) -> S:
+    """Return a study with the settings of a preset, some replaced (see ``Study.from_preset``)."""
+    argv = [f"--{key}={_as_text(value)}" for key, value in _flat(settings)]
+    return parse(kind, argv, preset=preset)
+
+
+def parse(kind: type[S], argv: Sequence[str], *, preset: str = "small", prog: str | None = None) -> S:
+    """Return a study from command-line words.
+
+    Parameters
+    ----------
+    kind : type
+        The study.
+    argv : sequence of str
+        Words such as ``--training.epochs=3``; ``--config FILE`` as well.
+    preset : str
+        Where the settings start from.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown (the nearest one is named) or a value does not fit.
+    """
+    data = _peek(kind, argv, "data")
+    files = preset_files(kind, preset, data)
+    words = [word for file in files for word in ("--config", str(file))] + list(argv)
+    chosen = {key: _peek(kind, words, key) for key in ("method",)}
+    parser = make_parser(kind, chosen, prog)
+    try:
+        parsed = parser.parse_args(words)
+        return _build(kind, parser, parsed)
+    except LightwellError:
+        raise
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError("settings cannot be used", got=error) from error
+
+
+def _build(kind: type[S], parser: ArgumentParser, parsed: Namespace) -> S:
+    ready = parser.instantiate_classes(parsed)
+    values = {f.name: ready[f.name] for f in fields(kind) if f.name in ready}
+    for key in kind.parts({"method": values.get("method")}):
+        values[key] = ready[key]
+    return kind(**values)
+
+
+def _peek(kind: type[Study], argv: Sequence[str], key: str) -> Any:
+    """Return the last value a setting gets, before the parser that depends on it exists."""
+    value = next((f.default for f in fields(kind) if f.name == key), None)
+    words = list(argv)
+    for i, word in enumerate(words):
+        name, equals, text = word.partition("=")
+        following = text if equals else (words[i + 1] if i + 1 < len(words) else "")
+        if name == f"--{key}":
+            value = following
+        elif name == "--config":
+            value = _read_yaml(Path(following)).get(key, value)
+    return value
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError("this file of settings cannot be read", where=path, got=error) from error
+    if not isinstance(content, dict):
+        raise ConfigError("a file of settings is a YAML mapping", where=path, got=type(content).__name__)
+    return content
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for key, value in settings.items():
+        nested = vars(value) if is_dataclass(value) and not isinstance(value, type) else value
+        if isinstance(nested, Mapping):
+            pairs += _flat(nested, f"{prefix}{key}.")
+        else:
+            pairs.append((f"{prefix}{key}", value))
+    return pairs
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple | list):
+        value = [str(v) if isinstance(v, Path) else v for v in value]
+    return (
+        value
+        if isinstance(value, str)
+        else yaml.safe_dump(value, default_flow_style=True).split("\n...")[0].strip()
+    )
+
+
+def help_text(kind: type[Study], argv: Sequence[str]) -> str:
+    """Return the help of a study's settings, those of the chosen method included."""
+    words = [word for word in argv if word not in ("-h", "--help")]
+    parser = make_parser(kind, {"method": _peek(kind, words, "method")}, f"lightwell {kind.name}")
+    first = (
+        f"  --preset NAME         {', '.join(presets(kind))}, or a YAML file (default: small)\n"
+        "  --out FOLDER          run folder (default: runs/<study>/<settings>)\n"
+        "  --resume              go on with an interrupted run of the same settings\n"
+        "  --figure-format KIND  pdf or svg besides png; may be repeated\n"
+    )
+    return parser.format_help().replace("options:\n", f"options:\n{first}", 1)
+
+
+def to_yaml(study: Study) -> str:
+    """Return every setting of a study as YAML."""
+    stream = io.StringIO()
+    yaml.safe_dump(_plain(study), stream, sort_keys=False, allow_unicode=True)
+    return stream.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,494 @@
+"""The report of an open-set run, from what the run stored; no model is needed."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightwell.core.errors import DataError
+from lightwell.core.files import load_arrays, read_json
+from lightwell.core.findings import Findings
+from lightwell.core.representation import Representation
+from lightwell.metrics import oscr_curve, roc_curve
+from lightwell.models.saved import Decision, load_decision
+from lightwell.report import (
+    Block,
+    Figure,
+    Note,
+    Numbers,
+    Page,
+    Section,
+    Table,
+    Text,
+    figures,
+    findings_table,
+    project,
+)
+from lightwell.studies.open_set import cards
+
+_MAP_LIMIT = 10_000
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a finished run left in its folder."""
+
+    folder: Path
+    status: dict[str, Any]
+    settings: dict[str, Any]
+    findings: Findings
+    train: Representation
+    test: Representation
+    decision: Decision
+
+    @classmethod
+    def read(cls, folder: Path) -> _Stored:
+        import yaml
+
+        if not (folder / "findings.json").is_file():
+            raise DataError(
+                "this run has no findings yet",
+                where=folder,
+                fix="Let it finish: run the same command with --resume.",
+            )
+        settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        return cls(
+            folder,
+            read_json(folder / "run.json"),
+            settings,
+            Findings.read(folder / "findings.json"),
+            Representation.load(folder / "representation" / "train.npz"),
+            Representation.load(folder / "representation" / "test.npz"),
+            load_decision(folder / "model"),
+        )
+
+    @property
+    def score(self) -> str:
+        return self.decision.scorer.info.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.test.class_names
+
+    @property
+    def refused(self) -> NDArray[np.bool_]:
+        return self.decision.predict(self.test) < 0
+
+    @property
+    def known_means(self) -> NDArray[np.float64]:
+        """Mean code of each class over correctly classified training examples, shape (K, D)."""
+        return _means(self.train, self.train.correct)
+
+    def baseline(self) -> Representation | None:
+        """Return the baseline's test view, where there is one."""
+        file = self.folder / "baseline" / "representation" / "test.npz"
+        return Representation.load(file) if file.is_file() else None
+
+    def table(self, name: str, caption: str) -> Table:
+        """Return a table the run wrote, numbers as numbers."""
+        with (self.folder / "tables" / f"{name}.csv").open(newline="", encoding="utf-8") as handle:
+            header, *rows = list(csv.reader(handle))
+        return Table(tuple(header), tuple(tuple(_number(cell) for cell in row) for row in rows), caption)
+
+    def counts(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
+        """Return the counts of a confusion table, and the names of its rows."""
+        table = self.table(name, "")
+        numbers = np.array([[int(float(str(c))) for c in row[1:]] for row in table.rows], dtype=np.int64)
+        return numbers.reshape(len(table.rows), len(self.names)), [str(row[0]) for row in table.rows]
+
+
+def build(folder: Path) -> Page:
+    """Return the report of a run folder."""
+    stored = _Stored.read(Path(folder))
+    facts, found = stored.status.get("data", {}), stored.findings
+    shown = ["accuracy", f"auroc.{stored.score}", f"oscr.{stored.score}", "false_refusal.per_class",
+             "detection.per_class"]  # fmt: skip
+    summary: list[Block] = [Numbers(found, shown), Note("verdict", _verdict(stored))]
+    summary += [Note("warning", text) for text in stored.status.get("warnings", [])]
+    sections = [_axes(stored), _refusal(stored), _threshold(stored)]
+    if stored.decision.scorer.anchors is not None:
+        sections.insert(1, _reasons(stored))
+    sections += [_rivals(stored), _training(stored), Section("All findings", (findings_table(found),))]
+    return Page(
+        title=f"Open set: {facts.get('name', 'data')}, {facts.get('split', '')}",
+        lead=(
+            f"A {stored.settings['method']} network that knows {', '.join(stored.names)} meets "
+            f"{', '.join(facts.get('unknown', ['other classes']))}, which it has never seen."
+        ),
+        facts=_facts(stored),
+        sections=tuple(sections),
+        summary=tuple(summary),
+    )
+
+
+def _facts(stored: _Stored) -> dict[str, str]:
+    data, settings = stored.status.get("data", {}), stored.settings
+    sizes = ", ".join(f"{count:,} {part}" for part, count in data.get("sizes", {}).items())
+    versions = stored.status.get("versions", {})
+    return {
+        "Data": f"{data.get('name')} ({sizes})",
+        "Known, unknown": f"{', '.join(data.get('known', []))} | {', '.join(data.get('unknown', []))}",
+        "Split": f"{data.get('split')} (digest {data.get('split_digest')})",
+        "Method": f"{settings['method']} on {settings['network']}, {settings['training']['epochs']} epochs, "
+        f"seed {settings['seed']}",
+        "Score that decides": stored.score.replace("_", " "),
+        "Software": ", ".join(f"{name} {version}" for name, version in versions.items()),
+    }
+
+
+def _verdict(stored: _Stored) -> str:
+    """Say where the method and the baseline stand, and that the radius refuses nothing."""
+    found, score = stored.findings, stored.score
+    own = found[f"auroc.{score}"]
+    texts = []
+    rivals = [f"auroc.{name}" for name in ("msp", "mls") if f"auroc.{name}" in found and name != score]
+    if rivals:
+        best = max((found[name] for name in rivals), key=lambda e: e.value)
+        name = best.name.removeprefix("auroc.").upper()
+        gap = 100 * (own.value - best.value)
+        if gap > 0:
+            texts.append(
+                f"AUROC of {score.replace('_', ' ')} is {gap:.1f} points above {name}, the better score of a "
+                "softmax classifier on the same body and epochs."
+            )
+        else:
+            texts.append(
+                f"{name} on a softmax classifier of the same body and epochs does better: "
+                f"AUROC {best.value:.3f} against {own.value:.3f} ({-gap:.1f} points)."
+            )
+        if best.low is not None and own.high is not None and own.low is not None and best.high is not None:
+            overlap = best.low <= own.high and own.low <= best.high
+            texts.append(
+                "The two intervals overlap: one run cannot tell them apart."
+                if overlap
+                else "The two intervals do not overlap."
+            )
+    promised, observed = stored.decision.rule.rate, found["false_refusal.per_class"].value
+    caught = found["detection.per_class"].value
+    texts.append(
+        f"The threshold promised to refuse {promised:.0%} of the known by mistake and refused "
+        f"{observed:.1%}; it caught {caught:.0%} of the unknown."
+    )
+    if "inside_sphere_share.unknown" in found:
+        share = found["inside_sphere_share.unknown"].value
+        texts.append(
+            f"The training radius is no rejection threshold: {share:.0%} of the unknown lie inside "
+            "some sphere."
+        )
+    return " ".join(texts)
+
+
+def _axes(stored: _Stored) -> Section:
+    """Answer: which class does each axis stand for."""
+    anchors = stored.decision.scorer.anchors
+    test = stored.test
+    tested = _means(test, test.correct)
+    blocks: list[Block] = []
+    if anchors is not None:
+        k = anchors.n_features
+        rows = tuple(
+            (name, f"{c * k}-{c * k + k - 1}", float(own), float(other), stored.names[int(rival)])
+            for c, (name, own, other, rival) in enumerate(
+                zip(stored.names, *_own_and_other(anchors.block_sums(tested)), strict=True)
+            )
+        )
+        blocks += [
+            Text(
+                f"Each known class owns {k} dimensions. An example of the class should light them up "
+                f"(to about {anchors.value:g} each) and leave all others dark."
+            ),
+            Table(
+                ("class", "dimensions", "own evidence", "largest other", "other class"),
+                rows,
+                "Mean block sum on correctly classified known test examples: of the own block, and of the "
+                "strongest other block.",
+            ),
+            Figure(
+                "mean_codes",
+                figures.mean_codes(tested, k, stored.names),
+                "Mean representation of each known class: one panel a class, one row a block of dimensions. "
+                "A model whose axes mean their class lights up only the marked block.",
+                "Grids of mean activations; in each panel the row of the own class should stand out.",
+            ),
+        ]
+    else:
+        blocks.append(Text("The axes of this method are opaque: no dimension belongs to a class."))
+    blocks += [
+        Figure(
+            "class_similarity",
+            figures.class_similarity(tested, stored.names),
+            "How alike the mean representations of the known classes are: cosine and Euclidean distance.",
+            "Two class-by-class matrices of similarity and distance.",
+        ),
+        _map(stored),
+    ]
+    return Section("What each axis stands for", tuple(blocks))
+
+
+def _map(stored: _Stored) -> Figure:
+    test = stored.test
+    anchors = stored.decision.scorer.anchors
+    rows = np.arange(test.n)
+    if test.n > _MAP_LIMIT:
+        rows = np.sort(np.random.default_rng(0).choice(test.n, _MAP_LIMIT, replace=False))
+    means = stored.known_means
+    extra = means if anchors is None else np.concatenate([anchors.matrix(), means])
+    settings = stored.settings
+    points, marks, method = project(
+        test.codes[rows], extra=extra, method=settings.get("map", "auto"), seed=int(settings["seed"])
+    )
+    k = len(means)
+    figure = figures.code_map(
+        points,
+        test.labels[rows],
+        stored.names,
+        anchors=marks[:k] if anchors is not None else None,
+        means=marks[-k:],
+        refused=stored.refused[rows],
+        method=method,
+    )
+    return Figure(
+        "map",
+        figure,
+        f"Test codes in two dimensions ({method}): known classes in colour, unknown in grey. Stars are "
+        "anchors, crosses class means. Distances between far groups mean little in such a map.",
+        "Scatter plot of known classes as separate groups and unknown examples between them.",
+    )
+
+
+def _reasons(stored: _Stored) -> Section:
+    """Answer: why was this one refused."""
+    anchors = stored.decision.scorer.anchors
+    assert anchors is not None  # noqa: S101 - the caller asked
+    kept = load_arrays(stored.folder / "representation" / "cards.npz")
+    drawn = cards.build(kept, stored.test, stored.known_means, anchors, stored.score, stored.decision.rule)
+    blocks: list[Block] = [
+        Text(
+            "The squared distance to the anchor of the predicted class is a sum over dimensions. It splits "
+            "without remainder into own evidence that is missing, own evidence in excess, and evidence of "
+            "each other class. The maps over the image are exact too: the mean of a map is the evidence.\n\n"
+            "Nothing recognised: no class reaches a quarter of its full evidence. Conflict: two classes do, "
+            "and the second has at least half of the first. Partial match: one class, part-way. "
+            "Over-activation: more own evidence than the anchor asks for; a sign of a clear known example, "
+            "not of an unknown one."
+        ),
+        stored.table("reasons", "Reasons of all refusals on the test images."),
+    ]
+    for title, name, group in (
+        ("Refused", "cards_refused", [c for c in drawn if c.refused]),
+        ("Accepted", "cards_accepted", [c for c in drawn if not c.refused]),
+    ):
+        if group:
+            blocks.append(
+                Figure(
+                    name,
+                    figures.card_sheet(group),
+                    f"{title} examples, drawn at random from the test images. From left to right: the image; "
+                    "the parts of its squared distance; its code and the mean code of the predicted class, "
+                    "for the six strongest classes; where the evidence lies.",
+                    f"{title} examples with their evidence; each is explained in words beside its image.",
+                )
+            )
+    return Section("Why an example was refused", tuple(blocks))
+
+
+def _refusal(stored: _Stored) -> Section:
+    """Answer: how well are unknown classes refused."""
+    test, unknown = stored.test, ~stored.test.known
+    baseline = stored.baseline()
+    roc, oscr, auroc, area = {}, {}, {}, {}
+    for view in (test, baseline):
+        if view is None:
+            continue
+        for score, values in view.scores.items():
+            if score in (stored.score, "distance", "msp", "mls"):
+                # The figure's axes are known refused against unknown refused.
+                curve = roc_curve(values, ~view.known)
+                roc[_word(score)] = (curve.x, curve.y)
+                closed = oscr_curve(values, ~view.known, view.correct)
+                oscr[_word(score)] = (closed.x, closed.y)
+                auroc[_word(score)] = stored.findings[f"auroc.{score}"].value
+                area[_word(score)] = stored.findings[f"oscr.{score}"].value
+    thresholds = {
+        f"class {name}": float(value)
+        for name, value in zip(stored.names, stored.decision.rule.thresholds, strict=True)
+    }
+    known, known_rows = stored.counts("confusion")
+    every, unknown_rows = stored.counts("unknown_confusion_all")
+    accepted, _ = stored.counts("unknown_confusion_accepted")
+    blocks: list[Block] = [
+        Figure(
+            "scores",
+            figures.score_histograms(
+                test.scores[stored.score], unknown, _word(stored.score), thresholds=thresholds
+            ),
+            "The score that decides, on known and unknown test examples, and the threshold of each class.",
+            "Two histograms; unknown examples should lie to the right of the thresholds.",
+        ),
+        Figure(
+            "roc",
+            figures.roc(roc, auroc),
+            "Share of known refused against share of unknown refused, for every threshold.",
+            "ROC curves of the main scores of the method and of the baseline.",
+        ),
+        Figure(
+            "oscr",
+            figures.oscr(oscr, area),
+            "Share of unknown accepted against share of known accepted and classified right. A random score "
+            "gives half the accuracy.",
+            "OSCR curves of the main scores of the method and of the baseline.",
+        ),
+        Figure(
+            "confusion",
+            figures.confusion_matrix(known, known_rows, stored.names, "Known test images"),
+            "Known test images, before any is refused.",
+            "Confusion matrix of the known classes.",
+        ),
+        Figure(
+            "unknown_confusion_all",
+            figures.confusion_matrix(
+                every, unknown_rows, stored.names, "Unknown test images", row_label="unknown class"
+            ),
+            "Which known class each unknown class is taken for, before any is refused.",
+            "Matrix of unknown classes by predicted known class.",
+        ),
+        Figure(
+            "unknown_confusion_accepted",
+            figures.confusion_matrix(
+                accepted,
+                unknown_rows,
+                stored.names,
+                "Unknown images that were accepted",
+                row_label="unknown class",
+            ),
+            "The same for those that were accepted: the misses.",
+            "Matrix of accepted unknown images by predicted known class.",
+        ),
+    ]
+    return Section("How well unknown classes are refused", tuple(blocks))
+
+
+def _threshold(stored: _Stored) -> Section:
+    found, rate = stored.findings, stored.decision.rule.rate
+    rows = []
+    for rule, promised in (("per_class", rate), ("global", rate), ("radius", None)):
+        if f"false_refusal.{rule}" in found:
+            rows.append(
+                (
+                    rule.replace("_", " "),
+                    promised,
+                    found[f"false_refusal.{rule}"].value,
+                    found[f"detection.{rule}"].value,
+                )
+            )
+    return Section(
+        "The threshold and its promise",
+        (
+            Text(
+                "The threshold comes from held-out images of known classes only (conformal p-values): it "
+                "promises how many known examples are refused by mistake, not how many unknown ones are "
+                "caught. The rule that decides asks for each predicted class by itself."
+            ),
+            Table(
+                ("rule", "promised false refusal", "observed", "unknown caught"),
+                tuple(rows),
+                "Promise and test. The radius is a training tolerance and makes no promise.",
+            ),
+            stored.table("classes", "The known classes one by one, on test images."),
+        ),
+    )
+
+
+def _rivals(stored: _Stored) -> Section:
+    """Every score side by side, the baseline's too."""
+    found = stored.findings
+    scores = [
+        e.name.removeprefix("auroc.") for e in found if e.name.count(".") == 1 and e.name.startswith("auroc.")
+    ]
+    columns = ("auroc", "oscr", "fpr95.unknown_positive", "fpr95.known_positive", "detection_accuracy")
+    rows = tuple((_word(s), *(found[f"{c}.{s}"].value for c in columns)) for s in scores)
+    notes: list[Block] = [
+        Table(
+            (
+                "score",
+                "AUROC",
+                "OSCR",
+                "FPR95 (unknown positive)",
+                "FPR95 (known positive)",
+                "detection accuracy",
+            ),
+            rows,
+            "All unknown scores on the same test images. MSP and MLS belong to the softmax baseline. "
+            "Chance is 0.5 for AUROC, half the accuracy for OSCR, 0.95 for FPR95.",
+        )
+    ]
+    if "accuracy.softmax" in found:
+        own, base = found["accuracy"].value, found["accuracy.softmax"].value
+        notes.append(Text(f"Accuracy on known test images: {own:.4f}, softmax {base:.4f}."))
+    return Section("Against plain softmax", tuple(notes))
+
+
+def _training(stored: _Stored) -> Section:
+    blocks: list[Block] = []
+    for name, file in (
+        (stored.settings["method"], stored.folder / "metrics.csv"),
+        ("softmax", stored.folder / "baseline" / "metrics.csv"),
+    ):
+        if file.is_file():
+            with file.open(newline="", encoding="utf-8") as handle:
+                rows = list(csv.DictReader(handle))
+            columns = {
+                key: [float(row[key]) for row in rows]
+                for key in rows[0]
+                if key not in ("step", "cpu_seconds", "learning_rate")
+            }
+            blocks.append(
+                Figure(
+                    f"training_{name}",
+                    figures.training_curves(columns),
+                    f"Training of {name}: each loss term, and accuracy on held-out known images.",
+                    f"Curves of the loss terms of {name} by epoch.",
+                )
+            )
+    return Section("Training", tuple(blocks))
+
+
+def _own_and_other(sums: NDArray[np.float64]) -> tuple[Any, Any, Any]:
+    own = np.diag(sums)
+    others = sums.copy()
+    np.fill_diagonal(others, -np.inf)
+    return own, others.max(axis=1), others.argmax(axis=1)
+
+
+def _means(view: Representation, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean code of each class, over the chosen examples or all of it where none is chosen."""
+    means = []
+    for c in range(len(view.class_names)):
+        own = view.labels == c
+        chosen = own & rows if (own & rows).any() else own
+        means.append(
+            view.codes[chosen].astype(np.float64).mean(axis=0)
+            if chosen.any()
+            else np.zeros(view.codes.shape[1])
+        )
+    return np.stack(means)
+
+
+def _word(score: str) -> str:
+    return score.upper() if score in ("msp", "mls", "mos") else score.replace("_", " ")
+
+
+def _number(cell: str) -> object:
+    try:
+        return int(cell)
+    except ValueError:
+        pass
+    try:
+        return float(cell)
+    except ValueError:
+        return cell or None

@@ -1,0 +1,310 @@
+"""The study ``open-set``: its settings, and its way from data to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from lightwell.core.errors import ConfigError, nearest
+from lightwell.core.files import MANIFEST, save_arrays
+from lightwell.core.findings import Findings
+from lightwell.core.representation import Representation
+from lightwell.core.seeds import derive, global_seed
+from lightwell.data import SOURCES, Dataset, OpenSetData, apply_split, load, open_set_split
+from lightwell.data.augment import AugmentSettings, make_augment
+from lightwell.data.resize import resized
+from lightwell.models import method, saved
+from lightwell.models.model import Model, Signature
+from lightwell.models.optimizer import OptimizerSettings
+from lightwell.report import Page
+from lightwell.studies.open_set import cards, measure
+from lightwell.studies.study import Study
+from lightwell.training import Run, TrainingSettings, fit, represent
+from lightwell.training.run import log
+
+BASELINE = "softmax"
+
+
+@dataclass(frozen=True)
+class OpenSet(Study):
+    """Train on some classes, refuse the others, and say why each example was refused.
+
+    Attributes
+    ----------
+    data : str
+        Name of a data set (``lightwell data list``), or a folder of class folders, an ``.npz`` or a
+        ``.csv`` (in the seed: ``dataset``).
+    data_dir : Path or None
+        Where files lie; else ``LIGHTWELL_DATA``, else the user's cache folder.
+    train_images : int or None
+        Use only the first so many images of the training part.
+    image_size : int or None
+        Resize images to this many pixels a side (in the seed: ``image_size``).
+    split : str
+        Which classes are known: ``arpl/0`` .. ``arpl/4``, ``neal/0`` .., ``drawn/<known>/<seed>``, ...
+        (in the seed: ``config``).
+    known : list of str or None
+        Names of the known classes, in place of a named split.
+    method : str
+        What is trained: ``difair`` or ``softmax`` (in the seed: ``loss``). The softmax classifier is
+        always trained beside it as the baseline.
+    model : mapping
+        Settings of the method.
+    baseline : mapping
+        Settings of the softmax baseline.
+    baseline_lr : float or None
+        Learning rate of the baseline where it differs.
+    network : str
+        Body of both: ``small``, ``vgg32`` or ``module:function`` (in the seed: ``model``).
+    optimizer : OptimizerSettings
+        How the weights move.
+    augment : AugmentSettings
+        Changes of training images (in the seed: ``data_augmentation``).
+    training : TrainingSettings
+        How long and on what machine.
+    calibration : float
+        Share of the known training images held out for the threshold and for watching (in the seed:
+        ``split_train_val``, with 0.2).
+    false_refusal : float
+        Promised share of known examples refused by mistake.
+    score : str or None
+        Unknown score that decides; None is the method's default (in the seed: ``osr_score``).
+    map : {"auto", "tsne", "pca", "pacmap", "umap"}
+        How the map is drawn.
+    n_resamples : int
+        Bootstrap resamples of each interval.
+    seed : int
+        Fixes weights, order, augmentation and dropout (in the seed: ``seed``).
+    """
+
+    name: ClassVar[str] = "open-set"
+    title: ClassVar[str] = "Train on some classes, refuse the others, and say why."
+
+    data: str = "mnist-mini"
+    data_dir: Path | None = None
+    train_images: int | None = None
+    image_size: int | None = None
+    split: str = "arpl/0"
+    known: tuple[str, ...] | None = None
+    method: str = "difair"
+    model: Any = None
+    baseline: Any = None
+    baseline_lr: float | None = None
+    network: str = "small"
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    calibration: float = 0.1
+    false_refusal: float = 0.05
+    score: str | None = None
+    map: Literal["auto", "tsne", "pca", "pacmap", "umap"] = "auto"
+    n_resamples: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("calibration", "false_refusal"):
+            if not 0 < getattr(self, name) < 1:
+                raise ConfigError(
+                    "setting is out of range", where=name, expected="between 0 and 1", got=getattr(self, name)
+                )
+        for name, least in (("train_images", 2), ("image_size", 4), ("n_resamples", 40)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(
+                    "setting is out of range", where=name, expected=f"{least} or more", got=value
+                )
+        kind = method(self.method)
+        object.__setattr__(self, "model", _as_settings(self.model, kind.Settings))
+        object.__setattr__(self, "baseline", _as_settings(self.baseline, method(BASELINE).Settings))
+        if self.score is not None and self.score not in kind.scores:
+            raise ConfigError(
+                "this method has no such score",
+                where="score",
+                expected=" or ".join(kind.scores),
+                got=self.score,
+            )
+
+    @classmethod
+    def parts(cls, chosen: Mapping[str, Any]) -> dict[str, type[Any]]:
+        """Return the settings of the chosen method and of the baseline."""
+        name = chosen.get("method") or "difair"
+        return {"model": method(name).Settings, "baseline": method(BASELINE).Settings}
+
+    @property
+    def label(self) -> str:
+        """Data, classes, method and seed, as one word."""
+        classes = self.split if self.known is None else "known-" + "-".join(self.known)
+        words = f"{Path(self.data).stem}_{classes}_{self.method}_seed{self.seed}"
+        return "".join(c if c.isalnum() or c in "-_" else "-" for c in words)[:120]
+
+    def run(self, run: Run, dataset: Dataset | None = None) -> Findings:
+        """Train, represent, score and explain; write everything but the page."""
+        data = self._open_set_data(dataset)
+        train, held_out = _hold_out(data.train, self.calibration)
+        signature = _signature(train, self.network)
+        run.record(
+            data={
+                "name": self.data if dataset is None else dataset.name,
+                "fingerprint": data.train.fingerprint[:16],
+                "split": data.split.name,
+                "split_digest": data.split.digest[:16],
+                "known": list(data.split.known),
+                "unknown": list(data.split.unknown),
+                "remarks": list(data.split.remarks),
+                "sizes": {
+                    "train": len(train),
+                    "calibration": len(held_out),
+                    "known test": len(data.test),
+                    "unknown test": len(data.unknown),
+                },
+            }
+        )
+        names = [self.method] + [BASELINE] * (self.method != BASELINE)
+        measured: list[measure.Measured] = []
+        for name in names:
+            folder = run.folder if name == self.method else run.path("baseline")
+            model = self._trained(name, signature, train, held_out, folder, run)
+            if run.follower:
+                continue
+            log.info("%s: trained", name)
+            views = _views(model, train, held_out, data)
+            done = measure.measure(model, views, self)
+            for part, view in done.views.items():
+                view.save(folder / "representation" / f"{part}.npz")
+            saved.save(model, folder / "model", decision=done.decision, card=_card(model, data, done, self))
+            measured.append(done)
+            if name == self.method:
+                save_arrays(
+                    run.path("representation", "cards.npz"), cards.choose(model, done, data, self.seed)
+                )
+        if run.follower:
+            return Findings()
+        findings = measure.findings(measured, data, self)
+        measure.write_tables(run.path("tables"), measured[0], data)
+        run.record(warnings=findings.warnings)
+        findings.add(*measure.costs(run))
+        findings.write(run.path("findings.json"))
+        return findings
+
+    @staticmethod
+    def page(folder: Path) -> Page:
+        """Build the report of a run folder."""
+        from lightwell.studies.open_set.page import build
+
+        return build(folder)
+
+    def _open_set_data(self, dataset: Dataset | None) -> OpenSetData:
+        whole = self._load() if dataset is None else dataset
+        if self.train_images is not None and "train" in whole.parts:
+            rows = whole.parts["train"][: self.train_images]
+            whole = replace(whole, parts=dict(whole.parts) | {"train": rows})
+        split = open_set_split(whole, self.split, known=self.known)
+        other = load(split.unknown_dataset, self.data_dir) if split.unknown_dataset else None
+        data = apply_split(whole, split, other)
+        if self.image_size is None:
+            return data
+        size = self.image_size
+        return replace(
+            data,
+            train=resized(data.train, size),
+            test=resized(data.test, size),
+            unknown=resized(data.unknown, size),
+        )
+
+    def _load(self) -> Dataset:
+        # Files of the user's own may differ in size, so they are brought to one as they are read.
+        own = self.image_size if self.data not in SOURCES else None
+        return load(self.data, self.data_dir, image_size=own)
+
+    def _trained(
+        self, name: str, signature: Signature, train: Dataset, held_out: Dataset, folder: Path, run: Run
+    ) -> Model:
+        """Return the trained model, read from the folder where a resumed run has it already."""
+        if run.resume and (folder / "model" / MANIFEST).is_file():
+            return saved.load(folder / "model")
+        is_main = name == self.method
+        settings = self.model if is_main else self.baseline
+        optimizer = self.optimizer
+        if not is_main and self.baseline_lr is not None:
+            optimizer = replace(optimizer, lr=self.baseline_lr)
+        with global_seed(self.seed, "weights", name):
+            model = method(name)(signature, settings, optimizer)
+        fit(
+            model,
+            model.training_data(train, self.seed),
+            self.training,
+            folder,
+            validation=held_out,
+            augment=make_augment(self.augment),
+            seed=derive(self.seed, "training") % 2**31,
+            resume=run.resume,
+        )
+        return model
+
+
+def _as_settings(value: Any, kind: type[Any]) -> Any:
+    """Return settings of this type from nothing, a mapping, or settings."""
+    if isinstance(value, Mapping):
+        known = set(kind.__dataclass_fields__)
+        for key in value:
+            if key not in known:
+                raise ConfigError("unknown setting", where="model", got=repr(key), fix=nearest(key, known))
+        return kind(**value)
+    return kind() if value is None or not isinstance(value, kind) else value
+
+
+def _hold_out(train: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """Part the known training images; the same images are held out whatever the seed of the run."""
+    kept, held_out = train.split(1 - share, share, seed=0)
+    return kept, held_out
+
+
+def _signature(train: Dataset, network: str) -> Signature:
+    """Return the model's signature, with the statistics of the images it is trained on."""
+    pixels = train.inputs.reshape(-1, train.inputs.shape[-1])
+    # Counting grey levels is exact and needs no float copy of the images.
+    counts = [np.bincount(channel, minlength=256) for channel in pixels.T]
+    level = np.arange(256) / 255
+    mean = [float(c @ level / c.sum()) for c in counts]
+    std = [
+        max(float(np.sqrt(c @ (level - m) ** 2 / c.sum())), 1e-6) for c, m in zip(counts, mean, strict=True)
+    ]
+    height, width, channels = train.image_shape
+    return Signature(train.class_names, (height, width, channels), network, tuple(mean), tuple(std))
+
+
+def _views(model: Model, train: Dataset, held_out: Dataset, data: OpenSetData) -> dict[str, Representation]:
+    """Return what the model makes of each part; the unknown test images follow the known ones."""
+    known, unknown = represent(model, data.test), represent(model, data.unknown, known=False)
+    return {
+        "train": represent(model, train),
+        "calibration": represent(model, held_out),
+        "test": Representation.join(known, unknown),
+    }
+
+
+def _card(model: Model, data: OpenSetData, done: measure.Measured, study: OpenSet) -> str:
+    """Return the model card: what it is, what it was made from, how good it is, what it is not for."""
+    info = model.info
+    limits = "".join(f"- {limit}\n" for limit in info.not_for)
+    rule = done.decision.rule
+    return (
+        f"# {info.title}\n\n"
+        f"Known classes: {', '.join(data.split.known)}. Data: {study.data}, split {data.split.name}, "
+        f"seed {study.seed}.\n\n"
+        f"Accuracy on known test images: {done.accuracy:.4f}. Unknown score that decides: "
+        f"{done.decision.scorer.info.name}, refusing at a promised false-refusal rate of {rule.rate:g}.\n\n"
+        f"Method: {info.paper} ({info.venue} {info.year}), {info.link}\n\n"
+        f"## Not for\n\n{limits}\n"
+        "## Use\n\n"
+        "```python\n"
+        "from lightwell.models import saved\n"
+        "from lightwell.training import represent\n\n"
+        "model, decision = saved.load('model'), saved.load_decision('model')\n"
+        "predicted = decision.predict(represent(model, dataset))  # -1 is refused\n"
+        "```\n"
+    )

@@ -1,0 +1,122 @@
+"""The contract of a study, and where its settings come from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from lightwell.core.findings import Findings
+from lightwell.data import Dataset
+from lightwell.report import Page
+from lightwell.training.run import Run
+
+
+@dataclass(frozen=True)
+class Study(ABC):
+    """A question asked end to end: frozen settings, and ``run`` that answers into a run folder.
+
+    Examples
+    --------
+    >>> from lightwell.studies import study
+    >>> study("open-set").from_preset("smoke", split="arpl/1").training.epochs
+    1
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @abstractmethod
+    def run(self, run: Run, dataset: Dataset | None = None) -> Findings:
+        """Answer the question and write everything but the page into the run folder.
+
+        Parameters
+        ----------
+        run : Run
+            An open run folder.
+        dataset : Dataset, optional
+            A data set of the user's own in place of the one the settings name.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def page(folder: Path) -> Page:
+        """Build the report from what :meth:`run` stored, without any model."""
+
+    @property
+    def label(self) -> str:
+        """Name of the run folder that these settings get by default."""
+        return self.name
+
+    @classmethod
+    def parts(cls, chosen: Mapping[str, Any]) -> dict[str, type[Any]]:
+        """Return settings whose type depends on other settings: their key and dataclass.
+
+        Parameters
+        ----------
+        chosen : mapping
+            Settings by dotted key, as far as they are known already.
+        """
+        del chosen
+        return {}
+
+    @classmethod
+    def from_preset(cls, preset: str = "small", **settings: Any) -> Self:
+        """Return the study with the settings of a preset, some replaced.
+
+        Parameters
+        ----------
+        preset : str
+            ``"paper"``, ``"small"``, ``"smoke"`` or a YAML file.
+        **settings
+            Settings by name; nested ones as mappings, such as ``training={"epochs": 3}``.
+
+        Raises
+        ------
+        ConfigError
+            If the preset or a setting is unknown, or a value does not fit.
+        """
+        from lightwell.studies.configure import configure
+
+        return configure(cls, preset, settings)
+
+    def to_yaml(self) -> str:
+        """Return every setting as YAML; with ``--config`` it repeats the run."""
+        from lightwell.studies.configure import to_yaml
+
+        return to_yaml(self)
+
+    def __call__(
+        self,
+        folder: Path | str,
+        *,
+        dataset: Dataset | None = None,
+        resume: bool = False,
+        figure_formats: tuple[str, ...] = (),
+    ) -> Findings:
+        """Run the study into a folder and write its page.
+
+        Parameters
+        ----------
+        folder : Path or str
+            The run folder.
+        dataset : Dataset, optional
+            A data set of the user's own.
+        resume : bool
+            Go on with an interrupted run of the same settings.
+        figure_formats : tuple of str
+            Besides PNG: ``"pdf"``, ``"svg"``.
+
+        Returns
+        -------
+        Findings
+            The numbers, also in ``findings.json``.
+        """
+        seed = int(getattr(self, "seed", 0))
+        with Run(folder, self.name, seed=seed, config=self.to_yaml(), resume=resume) as run:
+            findings = self.run(run, dataset)
+            if not run.follower:
+                self.page(run.folder).write(run.folder, figure_formats)
+        return findings

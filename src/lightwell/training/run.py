@@ -1,0 +1,215 @@
+"""The run folder: what a study wrote, readable at any moment and never half-written."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import logging
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from lightwell.core.errors import ConfigError
+from lightwell.core.files import read_json, write_json, write_text
+from lightwell.training.machine import Cost, is_follower, peak_memory_mb
+
+_PACKAGES = ("lightwell", "torch", "lightning", "numpy", "scikit-learn")
+
+log = logging.getLogger("lightwell")
+
+
+class Run:
+    """A folder for one run of a study, used as a context manager.
+
+    Inside the block ``run.json`` says ``running``; after it ``finished``, ``interrupted`` or ``failed``
+    with the reason, and what it cost. Only one process can hold a run; readers never wait. In the
+    second and later processes of a distributed training everything is computed and nothing written.
+
+    Parameters
+    ----------
+    folder : Path or str
+        The folder; made if missing.
+    study : str
+        Name of the study.
+    seed : int
+        Seed of the run.
+    config : str
+        Settings as YAML, kept as ``config.yaml``.
+    resume : bool
+        Go on in a folder that holds a run of the same settings.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds a run already and ``resume`` is off, if its settings differ, or if another
+        process is at work in it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with Run(Path(tempfile.mkdtemp()) / "first", study="open-set") as run:
+    ...     run.record(data={"name": "toy"})
+    >>> read_json(run.folder / "run.json")["status"]
+    'finished'
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        study: str,
+        *,
+        seed: int = 0,
+        config: str = "",
+        resume: bool = False,
+    ) -> None:
+        self.folder = Path(folder)
+        self.study, self.seed, self.config, self.resume = study, seed, config, resume
+        self.follower = is_follower()
+        self.facts: dict[str, Any] = {}
+        self._earlier = {"cpu_seconds": 0.0, "wall_seconds": 0.0}
+        self._cost = Cost()
+        self._lock: IO[str] | None = None
+        self._log: logging.Handler | None = None
+
+    def path(self, *parts: str) -> Path:
+        """Return a path inside the folder."""
+        return self.folder.joinpath(*parts)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds so far, those before a resume included."""
+        return self._earlier["cpu_seconds"] + self._cost.cpu_seconds
+
+    @property
+    def wall_seconds(self) -> float:
+        """Wall seconds so far, those before a resume included."""
+        return self._earlier["wall_seconds"] + self._cost.wall_seconds
+
+    def record(self, **facts: Any) -> None:
+        """Add facts to ``run.json`` at once."""
+        self.facts |= facts
+        self._write("running")
+
+    def __enter__(self) -> Self:
+        self._cost = Cost()
+        if self.follower:
+            return self
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        try:
+            self._open()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def _open(self) -> None:
+        for stale in self.folder.rglob(".*.tmp"):  # left by a process that was killed while writing
+            stale.unlink(missing_ok=True)
+        self._continue_or_refuse()
+        if self.config:
+            write_text(self.path("config.yaml"), self.config)
+        self._log = logging.FileHandler(self.path("log.txt"), encoding="utf-8")
+        self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(self._log)
+        log.info("%s %s in %s", self.study, "resumed" if self.resume else "started", self.folder.name)
+        self.facts = {"started": _now(), "versions": _versions(), "pid": os.getpid()} | self.facts
+        self._write("running")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del trace
+        if self.follower:
+            return
+        try:
+            if kind is None:
+                self._write("finished")
+            elif issubclass(kind, KeyboardInterrupt | SystemExit):
+                log.warning("interrupted; run the same command with --resume to go on")
+                self._write("interrupted")
+            else:
+                log.error("failed: %s", error)
+                self._write("failed", error=f"{kind.__name__}: {error}")
+        finally:
+            self._close()
+
+    def _take_lock(self) -> None:
+        lock = self.path(".lock").open("w", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise ConfigError(
+                "another process is at work in this run folder",
+                where=self.folder,
+                fix="Wait for it, or choose another folder with --out.",
+            ) from None
+        self._lock = lock
+
+    def _continue_or_refuse(self) -> None:
+        status = self.path("run.json")
+        if not status.is_file():
+            return
+        if not self.resume:
+            raise ConfigError(
+                "this folder holds a run already",
+                where=self.folder,
+                fix="Pass --resume to go on with it, or choose another folder with --out.",
+            )
+        stored = self.path("config.yaml")
+        if self.config and stored.is_file() and stored.read_text(encoding="utf-8") != self.config:
+            raise ConfigError(
+                "the settings differ from those of the run to resume",
+                where=stored,
+                got=", ".join(_differing(stored.read_text(encoding="utf-8"), self.config)),
+                fix="Repeat the command as it was, or choose another folder with --out.",
+            )
+        earlier = read_json(status)
+        self._earlier = {key: float(earlier.get(key) or 0.0) for key in self._earlier}
+
+    def _write(self, status: str, **more: Any) -> None:
+        if self.follower:
+            return
+        record = {
+            "study": self.study,
+            "name": self.folder.name,
+            "status": status,
+            "seed": self.seed,
+            "updated": _now(),
+            "cpu_seconds": round(self.cpu_seconds, 2),
+            "wall_seconds": round(self.wall_seconds, 2),
+            "peak_memory_mb": round(peak_memory_mb(), 1),
+        }
+        write_json(self.path("run.json"), record | self.facts | more)
+
+    def _close(self) -> None:
+        if self._log is not None:
+            log.removeHandler(self._log)
+            self._log.close()
+            self._log = None
+        if self._lock is not None:
+            self.path(".lock").unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {"python": platform.python_version()} | packages
+
+
+def _differing(first: str, second: str) -> list[str]:
+    """Return the lines of settings that are in one text only, without their values."""
+    a, b = (set(text.splitlines()) for text in (first, second))
+    return sorted({line.split(":")[0].strip() for line in a ^ b})
