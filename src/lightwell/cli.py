@@ -56,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LightwellError as error:
         print(f"lightwell {words[0]}: {error}", file=sys.stderr)  # noqa: T201
         return 2
+    except BrokenPipeError:  # the reader of our output went away, such as `head`
+        sys.stdout = None
+        return 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         return 130

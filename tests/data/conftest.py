@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lightwell.data import Dataset, load
 from lightwell.data.class_names import CIFAR10, CIFAR100, TINY_IMAGENET
 
 PER_BATCH = 40
@@ -31,8 +32,7 @@ def python2_batch(pixels: np.ndarray, label_key: str, labels: list[int]) -> byte
     """Return a batch as Python 2 and a NumPy of 2009 pickled it, opcode by opcode."""
     raw = pixels.tobytes()
     array = (
-        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R("
-        + b"K\x01"
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01"
         + _int(len(pixels))
         + _int(pixels.shape[1])
         + b"\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
@@ -109,6 +109,12 @@ def svhn_folder(tmp_path_factory) -> Path:
         codes = (np.arange(n) % 10 + 1).astype(np.uint8)[:, None]
         scipy.io.savemat(root / f"{name}_32x32.mat", {"X": pixels, "y": codes}, do_compression=True)
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_subset(shared_data) -> Dataset:
+    """20 real classes of Tiny ImageNet, read from their zip."""
+    return load("tiny-imagenet", shared_data / "tiny_imagenet_20.zip")
 
 
 def jpeg(seed: int, mode: str = "RGB", size: int = 64) -> bytes:

@@ -18,6 +18,11 @@ def toy() -> Dataset:
     )
 
 
+def test_labels_are_kept_as_int64():
+    dataset = Dataset("pets", np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 1], np.uint8), ("cat", "dog"))
+    assert dataset.labels.dtype == np.int64
+
+
 def test_names_are_numbered_in_sorted_order_or_as_given(toy):
     assert toy.class_names == ("cat", "dog", "owl")
     assert toy.labels.tolist() == [0, 1, 2] * 4

@@ -48,6 +48,11 @@ def test_p_never_rises_and_agrees_with_the_threshold(calibration, scores):
     assert ((p <= 0.1) == (ordered >= rule.thresholds[0]))[clear].all()
 
 
+def test_scores_that_nearly_coincide_keep_a_p_value():
+    rule = ConformalRule(per_class=False).fit([0.0, 1e-310, *range(1, 19)], np.zeros(20, int), 1)
+    assert 18 / 21 <= rule.p_values([1e-311], [0])[0] <= 20 / 21
+
+
 def test_ties_at_the_top_are_not_refused():
     rule = ConformalRule(per_class=False).fit(np.ones(100), np.zeros(100, int), 1)
     assert rule.refuse([1.0, 1.0 + 1e-9, 0.5], [0, 0, 0]).tolist() == [False, True, False]

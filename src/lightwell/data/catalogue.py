@@ -37,7 +37,9 @@ def load(
     name : str
         ``"mnist-mini"`` (in the package), ``"mnist"``, ``"fashion-mnist"``, ``"cifar10"``, ``"cifar100"``,
         ``"svhn"``, ``"tiny-imagenet"``; or a path of your own: a folder of class folders (perhaps below
-        ``train``, ``val``, ``test``), an ``.npz``, or a ``.csv`` that lists files and labels.
+        ``train``, ``val``, ``test``), an ``.npz`` (``x_train``, ``y_train``, ``x_test``, ``y_test``, or
+        ``inputs``, ``labels``), or a ``.csv`` with the columns ``file``, ``label`` and perhaps ``part``.
+        The readers of this room say more of each.
     data_dir : path, optional
         Where the official files lie: the folder itself, the one above it, or an archive of them. By
         default the folder in ``LIGHTWELL_DATA``, then the user's cache folder.
@@ -110,7 +112,7 @@ def locate(source: Source, data_dir: Path | str | None = None) -> Path:
     roots = data_roots(data_dir)
     for root in roots:
         for path in candidates(source, root):
-            if path.is_file() or (path.is_dir() and _has_mark(path, source.mark)):
+            if path.is_file() or any((path / mark).is_file() for mark in source.marks):
                 return path
     raise DataError(
         f"no files of {source.title} found",
@@ -129,14 +131,6 @@ def candidates(source: Source, root: Path) -> Iterator[Path]:
         for layout in source.layouts:
             yield base / layout
         yield base
-
-
-def _has_mark(path: Path, mark: str) -> bool:
-    # IDX files may end in .gz and have a dot for a dash; binary CIFAR batches end in .bin.
-    pattern = f"{mark.replace('-idx', '?idx')}*"
-    if mark == "meta":  # CIFAR-100: the binary version has label names in its place
-        return any((path / file).is_file() for file in ("meta", "train.bin"))
-    return any(path.glob(pattern))
 
 
 def _official(source: Source, path: Path, class_order: ClassOrder) -> Dataset:

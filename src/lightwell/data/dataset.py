@@ -81,7 +81,8 @@ class Dataset:
         for name in _ROW_FIELDS:
             array = getattr(self, name)
             if array is not None:
-                object.__setattr__(self, name, locked(array))
+                whole = name in {"labels", "ids"} and np.issubdtype(array.dtype, np.integer)
+                object.__setattr__(self, name, locked(array.astype(np.int64, copy=False) if whole else array))
         parts = {name: locked(np.asarray(rows, dtype=np.int64)) for name, rows in self.parts.items()}
         object.__setattr__(self, "parts", parts)
         self._check()
@@ -240,7 +241,7 @@ class Dataset:
                 expected=f"one of: {held}",
                 fix="" if self.parts else "Use split(0.8, 0.2) to make parts of your own.",
             )
-        return replace(self.take(self.parts[name]), name=self.name)
+        return self.take(self.parts[name])
 
     def where(self, labels: Sequence[str | int]) -> Dataset:
         """Return the examples of these classes, with labels and class names as they are.
@@ -263,10 +264,9 @@ class Dataset:
             return self.class_names.index(label)
         if not isinstance(label, str) and 0 <= label < self.n_classes:
             return int(label)
+        hint = nearest(str(label), self.class_names)
         raise DataError(
-            f"no class {label!r} in this data set",
-            where=self.name,
-            fix=nearest(str(label), self.class_names[:30]),
+            f"no class {label!r} in this data set", where=self.name, fix=hint if len(hint) < 300 else None
         )
 
     def split(self, *fractions: float, seed: int = 0, stratify: bool = True) -> tuple[Dataset, ...]:
@@ -335,7 +335,8 @@ class Dataset:
         ----------
         inputs : array
             Images: uint8, shape (n, h, w) or (n, h, w, c) with c 1, 3 or 4; or float in [0, 1] with four
-            axes, which are rounded to 0 .. 255. Series: float, shape (n, t) or (n, t, c).
+            axes (grey ones need their channel axis too), which are rounded to 0 .. 255. Series: float,
+            shape (n, t) or (n, t, c).
         labels : array of int or of str, shape (n,), or None
             Classes; -1 or None where unknown. Names are numbered in sorted order unless
             ``class_names`` gives the order.

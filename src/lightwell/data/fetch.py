@@ -109,7 +109,7 @@ def _on_disk(found: Path, file: OfficialFile) -> Path | None:
     if file.name.endswith("-ubyte.gz"):
         stem, images_or_labels, dimensions, _ = file.name.split("-")
         return idx.find(found, stem, f"{images_or_labels}-{dimensions}")
-    return None if file.name.endswith(".mat") else found
+    return found if file.name.endswith((".tar.gz", ".zip")) else None
 
 
 def _what_is_wrong(path: Path, file: OfficialFile) -> str:

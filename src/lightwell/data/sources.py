@@ -56,8 +56,8 @@ class Source:
         What ``fetch`` gets; empty where the package holds the data.
     layouts : tuple of str
         Where these files lie below a data folder: paths of folders or archives, best first.
-    mark : str
-        A file that is in such a folder, by which it is recognised.
+    marks : tuple of str
+        Files by any of which such a folder is recognised.
     remark : str
         What else to know.
 
@@ -75,7 +75,7 @@ class Source:
     citation: str
     files: tuple[OfficialFile, ...] = ()
     layouts: tuple[str, ...] = ()
-    mark: str = ""
+    marks: tuple[str, ...] = ()
     remark: str = ""
 
     @property
@@ -96,6 +96,7 @@ def _idx_files(base: str, facts: dict[str, tuple[int, str]]) -> tuple[OfficialFi
     )
 
 
+_IDX_MARKS = tuple(f"t10k-labels{dot}idx1-ubyte{suffix}" for dot in ("-", ".") for suffix in ("", ".gz"))
 _MNIST_TERMS = "Y. LeCun and C. Cortes; commonly given as CC BY-SA 3.0"
 _MNIST_PAPER = (
     "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition. "
@@ -145,7 +146,7 @@ _ENTRIES = (
             },
         ),
         layouts=("MNIST/raw", "MNIST"),
-        mark="t10k-labels-idx1",
+        marks=_IDX_MARKS,
     ),
     Source(
         "fashion-mnist",
@@ -177,7 +178,7 @@ _ENTRIES = (
             },
         ),
         layouts=("FashionMNIST/raw", "FashionMNIST"),
-        mark="t10k-labels-idx1",
+        marks=_IDX_MARKS,
     ),
     Source(
         "cifar10",
@@ -200,7 +201,7 @@ _ENTRIES = (
             "cifar-10-python.tar.gz",
             "cifar-10-binary.tar.gz",
         ),
-        mark="data_batch_1",
+        marks=("data_batch_1", "data_batch_1.bin"),
     ),
     Source(
         "cifar100",
@@ -222,7 +223,7 @@ _ENTRIES = (
             "cifar-100-python.tar.gz",
             "cifar-100-binary.tar.gz",
         ),
-        mark="meta",
+        marks=("meta", "train.bin"),
         remark="The labels are the 100 fine ones.",
     ),
     Source(
@@ -252,7 +253,7 @@ _ENTRIES = (
             ),
         ),
         layouts=("SVHN",),
-        mark="test_32x32.mat",
+        marks=("test_32x32.mat",),
         remark="The 531,131 extra images become a part 'extra' where their file lies beside the others; "
         "they are not fetched.",
     ),
@@ -272,7 +273,7 @@ _ENTRIES = (
             ),
         ),
         layouts=("tiny-imagenet-200", "tiny-imagenet-200.zip"),
-        mark="wnids.txt",
+        marks=("wnids.txt",),
         remark="Label codes follow wnids.txt, or the sorted folders with class_order='folder'. The official "
         "test part has no labels; benchmarks test on 'val'.",
     ),

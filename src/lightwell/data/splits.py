@@ -98,7 +98,7 @@ def open_set_split(
         return _drawn(dataset, name)
     if name is None or name not in rows:
         raise ConfigError(
-            f"no split named '{name}' of {dataset.name}",
+            "no split chosen" if name is None else f"no split named '{name}' of {dataset.name}",
             where="split",
             fix=nearest(str(name), [*rows, "drawn/<number of known classes>/<seed>"]),
         )

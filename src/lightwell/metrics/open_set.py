@@ -174,13 +174,13 @@ def fpr95_known_positive(scores: ArrayLike, unknown: ArrayLike) -> float:
 def oscr(scores: ArrayLike, unknown: ArrayLike, correct: ArrayLike) -> float:
     """Probability that a random known is classified right *and* scores below a random unknown.
 
-    The area under :func:`lightwell.metrics.oscr_curve`, also known as OpenAUC; a tie counts half. Common code loses the area
-    in three ways: it lets the curve end at (1, 1) although accepting all gives a correct share equal to
-    the accuracy, it counts an example for one axis a step earlier than for the other, and it walks
-    through equal scores one at a time, in whatever order sorting left them. The inventor of the curve
-    objects further that an area supposes a point where nothing unknown is accepted. Here that point is
-    "refuse all"; where unknowns tie with the lowest scores nothing lies between it and the tie, and counting
-    half says so.
+    The area under :func:`lightwell.metrics.oscr_curve`, also known as OpenAUC; a tie counts half. Common code
+    gets it wrong in three ways: it lets the curve end at (1, 1), although accepting all leaves a correct
+    share equal to the accuracy; it counts an example for one axis a step earlier than for the other; and
+    it walks through equal scores one at a time, in whatever order sorting left them. The inventor of the
+    curve objects further that an area supposes a point where nothing unknown is accepted. Here that point
+    is "refuse all"; where unknowns tie with the lowest scores nothing lies between it and the tie, and
+    counting half says so.
 
     Wrong to use for comparing scores of models of different accuracy without that accuracy beside it: it
     can never exceed the accuracy.

@@ -216,7 +216,11 @@ def _knots(sample: Floats) -> tuple[Floats, Floats]:
 
 def _p_values(sample: Floats, scores: Floats) -> Floats:
     values, shares = _knots(sample)
-    return np.interp(scores, values, shares, left=1.0, right=1 / (len(sample) + 1))
+    steps = np.concatenate([[1.0], shares, [1 / (len(sample) + 1)]])
+    passed = np.searchsorted(values, scores, side="right")
+    line = np.interp(scores, values, shares, left=steps[0], right=steps[-1])
+    # Between two scores closer than 1e-308 the slope overflows; p still lies between its neighbours.
+    return np.asarray(np.clip(line, steps[passed + 1], steps[passed]))
 
 
 def _threshold(sample: Floats, rate: float) -> float:

@@ -35,6 +35,12 @@ class Figure:
     ------
     ConfigError
         If the name or the alternative text is empty.
+
+    Examples
+    --------
+    >>> drawing = matplotlib.figure.Figure(figsize=(1, 1))
+    >>> Figure("roc", drawing, "ROC of the distance.", "The curve lies near the upper left corner.").name
+    'roc'
     """
 
     name: str
@@ -72,10 +78,22 @@ class Text:
 class Note:
     """A remark that stands out: a warning, a verdict, or something to know.
 
+    Attributes
+    ----------
+    kind : {"warning", "verdict", "info"}
+        Printed as a word before the text, so that it reads without colour.
+    text : str
+        The remark.
+
     Raises
     ------
     ConfigError
         If the kind is none of these.
+
+    Examples
+    --------
+    >>> Note("warning", "Anchor 3 is unreached.").kind
+    'warning'
     """
 
     kind: NoteKind
@@ -131,7 +149,13 @@ Block: TypeAlias = Table | Figure | Text | Note | Numbers
 
 @dataclass(frozen=True)
 class Section:
-    """Blocks under one heading."""
+    """Blocks under one heading.
+
+    Examples
+    --------
+    >>> len(Section("Refusals", (Text("One."), Text("Two."))).blocks)
+    2
+    """
 
     title: str
     blocks: tuple[Block, ...]

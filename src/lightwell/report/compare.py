@@ -84,7 +84,7 @@ def compare(runs: Sequence[Path]) -> Page:
     settings = Section("Settings that differ", (_settings(read, names),))
     return Page(
         title="Comparison of runs",
-        lead=f"{len(read)} runs side by side. Each number has its 95 % interval and its baseline below it.",
+        lead=f"{len(read)} runs side by side, each number with its 95 % interval and its baseline.",
         facts={"runs": format_value(len(read)), "comparable with the first": format_value(sum(usable) - 1)},
         sections=(
             findings,
@@ -153,13 +153,12 @@ def _findings(runs: list[_Run], usable: list[bool], names: list[str]) -> Table:
 def _finding_row(key: str, runs: list[_Run], usable: list[bool]) -> tuple[object, ...]:
     found = [next((e for e in run.findings if e.name == key), None) for run in runs]
     best = _best([estimate if fits else None for estimate, fits in zip(found, usable, strict=True)])
-    cells = [None if e is None else Cell(e.value, _small_print(e), e.value == best) for e in found]
-    marked = [
-        cell if fits or cell is None else Cell(cell.value, cell.note)
-        for cell, fits in zip(cells, usable, strict=True)
+    cells = [
+        None if e is None else Cell(e.value, _small_print(e), fits and e.value == best)
+        for e, fits in zip(found, usable, strict=True)
     ]
     direction = next(format_direction(e) for e in found if e is not None)
-    return (readable(key), direction, *marked)
+    return (readable(key), direction, *cells)
 
 
 def _best(found: Sequence[Estimate | None]) -> float | None:

@@ -97,10 +97,10 @@ def _choose(codes: Floats, method: Method) -> str:
 
 def _finite_table(values: ArrayLike, where: str) -> Floats:
     table = np.asarray(values, dtype=np.float64)
-    if table.ndim != 2 or not np.isfinite(table).all():
+    if table.ndim != 2 or not table.shape[1] or not np.isfinite(table).all():
         raise DataError(
-            "no map can be drawn of this", where=where, expected="finite numbers of shape (n, d)",
-            got=f"shape {table.shape}" if table.ndim != 2 else "NaN or infinity",
+            "no map can be drawn of this", where=where, expected="finite numbers of shape (n, d), d >= 1",
+            got="NaN or infinity" if table.ndim == 2 and table.shape[1] else f"shape {table.shape}",
         )  # fmt: skip
     return table
 
@@ -109,8 +109,11 @@ def _pca(codes: Floats, more: Floats, dimensions: int = 2) -> tuple[Floats, Floa
     """Project on the directions of largest variance; missing directions are zero, signs are fixed."""
     centre = codes.mean(axis=0) if len(codes) else np.zeros(codes.shape[1])
     spread = codes - centre
-    _, directions = np.linalg.eigh(spread.T @ spread)
-    basis = directions[:, ::-1][:, :dimensions]
+    if len(codes) < codes.shape[1]:  # no more directions than examples: spare the square of the width
+        directions = np.linalg.svd(spread, full_matrices=False)[2].T
+    else:
+        directions = np.linalg.eigh(spread.T @ spread)[1][:, ::-1]
+    basis = directions[:, :dimensions]
     largest = np.abs(basis).argmax(axis=0)
     basis = basis * np.sign(basis[largest, range(basis.shape[1])])
     pad = ((0, 0), (0, max(0, dimensions - basis.shape[1])))
@@ -119,7 +122,7 @@ def _pca(codes: Floats, more: Floats, dimensions: int = 2) -> tuple[Floats, Floa
 
 def _tsne(rows: Floats, seed: int) -> Floats:
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     if rows.shape[1] > 50:
         rows, _ = _pca(rows, rows[:0], 50)

@@ -5,7 +5,6 @@ The parser is derived from a study's dataclasses and their docstrings (jsonargpa
 
 from __future__ import annotations
 
-import contextlib
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -34,18 +33,46 @@ class _Parser(ArgumentParser):
             if isinstance(cause, LightwellError):
                 raise cause
             cause = cause.__cause__ or cause.__context__
-        for name in re.findall(r"(?:arguments?: |[Kk]ey )[\"']?(?:--)?([\w.-]+)", message):
-            known = {action.dest for action in self._actions} | _nested(self)
-            if name not in known:
-                raise ConfigError("unknown setting", got=f"'{name}'", fix=nearest(name, known)) from ex
+        name = _culprit(message)
+        known = _keys(self)
+        if name and name not in known:
+            raise ConfigError("unknown setting", got=f"'{name}'", fix=nearest(name, known)) from ex
         raise ConfigError("settings cannot be used", got=" ".join(message.split())) from ex
 
 
-def _nested(parser: ArgumentParser) -> set[str]:
+def _culprit(message: str) -> str | None:
+    """Return the setting that one of jsonargparse's messages calls unknown."""
+    group = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message)
+    if group:
+        return f"{group[1]}.{group[2]}"
+    found = re.search(r"(?:arguments?: |[Kk]ey )[\"']?(?:--)?([\w.-]+)", message)
+    return found[1] if found else None
+
+
+def _keys(parser: ArgumentParser) -> set[str]:
     """Return every dotted key a parser knows."""
-    with contextlib.suppress(Exception):
-        return set(parser.get_defaults().keys())
-    return set()
+    return {action.dest for action in parser._actions} - {"help"}
+
+
+def _spelled_out(words: Sequence[str], keys: set[str]) -> list[str]:
+    """Return command-line words with hyphens as underscores and a bare name led to the one group it is in.
+
+    ``--devices 2`` becomes ``--training.devices 2``; a name that two groups share is refused.
+    """
+    return [_spelled(word, keys) if word.startswith("--") else word for word in words]
+
+
+def _spelled(word: str, keys: set[str]) -> str:
+    name, equals, value = word[2:].partition("=")
+    name = name.replace("-", "_")
+    if name not in keys:
+        longer = sorted(key for key in keys if key.endswith(f".{name}"))
+        if len(longer) > 1:
+            raise ConfigError(
+                "this name could mean two settings", got=f"'{name}'", fix=f"Say {' or '.join(longer)}."
+            )
+        name = longer[0] if longer else name
+    return f"--{name}{equals}{value}"
 
 
 def presets(kind: type[Study]) -> list[str]:
@@ -89,7 +116,7 @@ def make_parser(kind: type[Study], chosen: Mapping[str, Any], prog: str | None =
     """
     set_parsing_settings(docstring_parse_attribute_docstrings=False)
     parts = kind.parts(chosen)
-    parser = _Parser(prog=prog, description=kind.title, default_env=False, exit_on_error=False)
+    parser = _Parser(prog=prog, description=kind.title, exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="YAML file of settings; any key may be overridden")
     parser.add_class_arguments(kind, skip=set(parts))
     for key, part in parts.items():
@@ -126,7 +153,7 @@ def parse(kind: type[S], argv: Sequence[str], *, preset: str = "small", prog: st
     chosen = {key: _peek(kind, words, key) for key in ("method",)}
     parser = make_parser(kind, chosen, prog)
     try:
-        parsed = parser.parse_args(words)
+        parsed = parser.parse_args(_spelled_out(words, _keys(parser)))
         return _build(kind, parser, parsed)
     except LightwellError:
         raise
@@ -199,7 +226,12 @@ def help_text(kind: type[Study], argv: Sequence[str]) -> str:
         "  --resume              go on with an interrupted run of the same settings\n"
         "  --figure-format KIND  pdf or svg besides png; may be repeated\n"
     )
-    return parser.format_help().replace("options:\n", f"options:\n{first}", 1)
+    _, _, settings = parser.format_help().partition("options:\n")
+    return (
+        f"usage: lightwell {kind.name} [--preset NAME] [--SETTING VALUE ...]\n\n{kind.title}\n"
+        "A setting may be named without its group where that is clear: --devices is --training.devices.\n\n"
+        f"options:\n{first}{settings}"
+    )
 
 
 def to_yaml(study: Study) -> str:

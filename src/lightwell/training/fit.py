@@ -92,6 +92,7 @@ def fit(
             enable_progress_bar=sys.stderr.isatty(),
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            limit_val_batches=0 if validation is None else 1.0,
             reload_dataloaders_every_n_epochs=1,
             use_distributed_sampler=False,
         )
@@ -137,7 +138,7 @@ class _EpochBatches(LightningDataModule):
 
     def val_dataloader(self) -> Any:
         if self._validation is None:
-            return []
+            return []  # never asked for a batch: the trainer is told so as well
         trainer = self._trainer()
         return Batches(self._validation, 256, rank=trainer.global_rank, world=trainer.world_size)
 

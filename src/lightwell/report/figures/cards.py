@@ -117,6 +117,11 @@ class Card:
 def image_card(card: Card) -> Figure:
     """Draw one card.
 
+    Parameters
+    ----------
+    card : Card
+        The example.
+
     Returns
     -------
     matplotlib.figure.Figure
@@ -129,10 +134,28 @@ def image_card(card: Card) -> Figure:
 def card_sheet(cards: Sequence[Card]) -> Figure:
     """Draw several cards below each other.
 
+    Parameters
+    ----------
+    cards : sequence of Card
+        The examples, at least one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One row a card, each as :func:`image_card` draws it.
+
     Raises
     ------
     DataError
         If there is no card.
+
+    Examples
+    --------
+    >>> code = np.eye(2)
+    >>> card = Card(np.zeros((4, 4, 1), np.uint8), ("cat", "dog"), code, code, {"missing own": 4.0}, {},
+    ...             "fox", "dog", 2.0, "distance", None, "", "Both blocks are active.", False)
+    >>> len(card_sheet([card, card]).subfigs)
+    2
     """
     if not cards:
         raise DataError("there is no card to draw", where="cards", expected="at least one", got="none")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Literal
 
 from matplotlib import font_manager
 from matplotlib.axes import Axes
@@ -119,12 +118,12 @@ def ticks_for(axis: Axis, names: Sequence[str], most: int = 40, size: float = 9)
     axis.set_tick_params(length=0, labelsize=size, labelfontfamily=FONT)
 
 
-def slant(axes: Axes, names: Sequence[str], side: Literal["bottom", "top"] = "bottom") -> None:
-    """Turn the names below (or above) a plot where they would touch."""
-    if max(map(len, names), default=0) > 3:
-        axes.tick_params(axis="x", labelrotation=90 if len(names) > 12 else 40)
-        for text in axes.get_xticklabels():
-            text.set_horizontalalignment(
-                "center" if len(names) > 12 else "right" if side == "bottom" else "left"
-            )
-            text.set_rotation_mode("anchor" if len(names) <= 12 else "default")
+def slant(axes: Axes, names: Sequence[str]) -> None:
+    """Turn the names below a plot where they would touch."""
+    if max(map(len, names), default=0) <= 3:
+        return
+    crowded = len(names) > 12
+    axes.tick_params(axis="x", labelrotation=90 if crowded else 40)
+    for text in axes.get_xticklabels():
+        text.set_horizontalalignment("center" if crowded else "right")
+        text.set_rotation_mode("default" if crowded else "anchor")

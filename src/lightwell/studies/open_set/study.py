@@ -47,7 +47,7 @@ class OpenSet(Study):
     split : str
         Which classes are known: ``arpl/0`` .. ``arpl/4``, ``neal/0`` .., ``drawn/<known>/<seed>``, ...
         (in the seed: ``config``).
-    known : list of str or None
+    known : list of str, or one text with commas, or None
         Names of the known classes, in place of a named split.
     method : str
         What is trained: ``difair`` or ``softmax`` (in the seed: ``loss``). The softmax classifier is
@@ -89,7 +89,7 @@ class OpenSet(Study):
     train_images: int | None = None
     image_size: int | None = None
     split: str = "arpl/0"
-    known: tuple[str, ...] | None = None
+    known: str | tuple[str | int, ...] | None = None
     method: str = "difair"
     model: Any = None
     baseline: Any = None
@@ -117,6 +117,9 @@ class OpenSet(Study):
                 raise ConfigError(
                     "setting is out of range", where=name, expected=f"{least} or more", got=value
                 )
+        if self.known is not None:
+            names = self.known.split(",") if isinstance(self.known, str) else self.known
+            object.__setattr__(self, "known", tuple(str(name).strip() for name in names))
         kind = method(self.method)
         object.__setattr__(self, "model", _as_settings(self.model, kind.Settings))
         object.__setattr__(self, "baseline", _as_settings(self.baseline, method(BASELINE).Settings))
@@ -137,7 +140,7 @@ class OpenSet(Study):
     @property
     def label(self) -> str:
         """Data, classes, method and seed, as one word."""
-        classes = self.split if self.known is None else "known-" + "-".join(self.known)
+        classes = self.split if self.known is None else "known-" + "-".join(map(str, self.known))
         words = f"{Path(self.data).stem}_{classes}_{self.method}_seed{self.seed}"
         return "".join(c if c.isalnum() or c in "-_" else "-" for c in words)[:120]
 
@@ -202,7 +205,11 @@ class OpenSet(Study):
         if self.train_images is not None and "train" in whole.parts:
             rows = whole.parts["train"][: self.train_images]
             whole = replace(whole, parts=dict(whole.parts) | {"train": rows})
-        split = open_set_split(whole, self.split, known=self.known)
+        split = (
+            open_set_split(whole, self.split)
+            if self.known is None
+            else open_set_split(whole, known=self.known)
+        )
         other = load(split.unknown_dataset, self.data_dir) if split.unknown_dataset else None
         data = apply_split(whole, split, other)
         if self.image_size is None:
