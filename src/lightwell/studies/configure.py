@@ -10,16 +10,29 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 import lightwell
 from lightwell.core.errors import ConfigError, LightwellError, nearest
-from lightwell.studies.study import Study
 
-S = TypeVar("S", bound=Study)
+
+class Configurable(Protocol):
+    """What a study shows of itself here: a dataclass of settings with a name and a title."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def parts(cls, chosen: Mapping[str, Any]) -> dict[str, type[Any]]:
+        """Return settings whose type depends on other settings."""
+        ...
+
+
+S = TypeVar("S", bound=Configurable)
 
 PRESETS = Path(lightwell.__file__).parent / "presets"
 
@@ -75,12 +88,12 @@ def _spelled(word: str, keys: set[str]) -> str:
     return f"--{name}{equals}{value}"
 
 
-def presets(kind: type[Study]) -> list[str]:
+def presets(kind: type[Configurable]) -> list[str]:
     """Return the names of a study's presets that stand alone."""
     return sorted(p.stem for p in (PRESETS / kind.name).glob("*.yaml") if "-" not in p.stem)
 
 
-def preset_files(kind: type[Study], preset: str, data: str) -> list[Path]:
+def preset_files(kind: type[Configurable], preset: str, data: str) -> list[Path]:
     """Return the YAML files of a preset, the later overriding the earlier.
 
     ``<preset>.yaml``, then ``<preset>-<data set>.yaml`` where there is one. A path to a file of the
@@ -102,7 +115,9 @@ def preset_files(kind: type[Study], preset: str, data: str) -> list[Path]:
     return [base, special] if special.is_file() else [base]
 
 
-def make_parser(kind: type[Study], chosen: Mapping[str, Any], prog: str | None = None) -> ArgumentParser:
+def make_parser(
+    kind: type[Configurable], chosen: Mapping[str, Any], prog: str | None = None
+) -> ArgumentParser:
     """Return the parser of a study.
 
     Parameters
@@ -169,7 +184,7 @@ def _build(kind: type[S], parser: ArgumentParser, parsed: Namespace) -> S:
     return kind(**values)
 
 
-def _peek(kind: type[Study], argv: Sequence[str], key: str) -> Any:
+def _peek(kind: type[Configurable], argv: Sequence[str], key: str) -> Any:
     """Return the last value a setting gets, before the parser that depends on it exists."""
     value = next((f.default for f in fields(kind) if f.name == key), None)
     words = list(argv)
@@ -216,7 +231,7 @@ def _as_text(value: Any) -> str:
     )
 
 
-def help_text(kind: type[Study], argv: Sequence[str]) -> str:
+def help_text(kind: type[Configurable], argv: Sequence[str]) -> str:
     """Return the help of a study's settings, those of the chosen method included."""
     words = [word for word in argv if word not in ("-h", "--help")]
     parser = make_parser(kind, {"method": _peek(kind, words, "method")}, f"lightwell {kind.name}")
@@ -234,7 +249,7 @@ def help_text(kind: type[Study], argv: Sequence[str]) -> str:
     )
 
 
-def to_yaml(study: Study) -> str:
+def to_yaml(study: Configurable) -> str:
     """Return every setting of a study as YAML."""
     stream = io.StringIO()
     yaml.safe_dump(_plain(study), stream, sort_keys=False, allow_unicode=True)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from lightwell.core.findings import Findings
 from lightwell.data import Dataset
 from lightwell.report import Page
+from lightwell.studies.configure import configure, to_yaml
 from lightwell.training.run import Run
 
 
@@ -78,14 +79,10 @@ class Study(ABC):
         ConfigError
             If the preset or a setting is unknown, or a value does not fit.
         """
-        from lightwell.studies.configure import configure
-
         return configure(cls, preset, settings)
 
     def to_yaml(self) -> str:
         """Return every setting as YAML; with ``--config`` it repeats the run."""
-        from lightwell.studies.configure import to_yaml
-
         return to_yaml(self)
 
     def __call__(

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +30,29 @@ from lightwell.models.model import Model
 from lightwell.models.rejection import ConformalRule
 from lightwell.models.saved import Decision
 from lightwell.models.scorers import Scorer, make_scorer
-
-if TYPE_CHECKING:
-    from lightwell.studies.open_set.study import OpenSet
-    from lightwell.training import Run
+from lightwell.training import Run
 
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a measurement is asked for.
+
+    Attributes
+    ----------
+    score : str or None
+        Score that decides; None is the model's default.
+    false_refusal : float
+        Promised share of known examples refused.
+    n_resamples, seed : int
+        Of the bootstrap.
+    """
+
+    score: str | None
+    false_refusal: float
+    n_resamples: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -86,14 +103,14 @@ class Measured:
         return float(self.test.correct[self.test.known].mean())
 
 
-def measure(model: Model, views: Mapping[str, Representation], study: OpenSet) -> Measured:
+def measure(model: Model, views: Mapping[str, Representation], options: Options) -> Measured:
     """Fit every score of a model on known training data, and the rules on held-out known data."""
     scorers = {name: make_scorer(name, model.anchors).fit(views["train"]) for name in model.scores}
     scored = {part: _with_scores(view, scorers) for part, view in views.items()}
-    default = study.score if study.score in model.scores else model.scores[0]
+    default = options.score if options.score in model.scores else model.scores[0]
     held_out = scored["calibration"]
     rules = {
-        name: ConformalRule(study.false_refusal, per_class).fit(
+        name: ConformalRule(options.false_refusal, per_class).fit(
             held_out.scores[default], _predictions(held_out), model.n_classes
         )
         for name, per_class in (("per_class", True), ("global", False))
@@ -108,7 +125,7 @@ def measure(model: Model, views: Mapping[str, Representation], study: OpenSet) -
     )
 
 
-def findings(measured: list[Measured], data: OpenSetData, study: OpenSet) -> Findings:
+def findings(measured: list[Measured], data: OpenSetData, options: Options) -> Findings:
     """Return every number of the report: the method's first, then the baseline's."""
     main = measured[0]
     found = Findings()
@@ -116,11 +133,11 @@ def findings(measured: list[Measured], data: OpenSetData, study: OpenSet) -> Fin
         variant = "" if done is main else f".{done.name}"
         found.add(_accuracy(done, variant))
         for score, values in done.test.scores.items():
-            found.add(*_score_estimates(done, score, values, study))
+            found.add(*_score_estimates(done, score, values, options))
             message = inverted(found[f"auroc.{score}"].value)
             if message:
                 found.warn(f"{score}: {message}")
-    found.add(*_decision_estimates(main, data, study))
+    found.add(*_decision_estimates(main, data, options))
     if main.anchors is not None:
         found.add(*_sphere_estimates(main))
         _warn_of_collapse(found, main)
@@ -211,21 +228,21 @@ def _accuracy(done: Measured, variant: str) -> Estimate:
     return share_estimate(f"accuracy{variant}", right, null=Null("majority class", majority))
 
 
-def _score_estimates(done: Measured, score: str, values: Any, study: OpenSet) -> Iterable[Estimate]:
+def _score_estimates(done: Measured, score: str, values: Any, options: Options) -> Iterable[Estimate]:
     unknown, correct = ~done.test.known, done.test.correct
-    kwargs: dict[str, Any] = {"score_name": score, "n_resamples": study.n_resamples, "seed": study.seed}
+    kwargs: dict[str, Any] = {"score_name": score, "n_resamples": options.n_resamples, "seed": options.seed}
     natural = open_set_estimates(values, unknown, correct, **kwargs)
     return [*natural, *one_to_one_estimates(values, unknown, **kwargs)]
 
 
-def _decision_estimates(main: Measured, data: OpenSetData, study: OpenSet) -> list[Estimate]:
+def _decision_estimates(main: Measured, data: OpenSetData, options: Options) -> list[Estimate]:
     """Return promised against observed refusals, what is caught, and the macro F1 over K+1 classes."""
     test, known = main.test, main.test.known
     values, predictions = test.scores[main.score_name], _predictions(test)
     masks = {name: rule.refuse(values, predictions) for name, rule in main.rules.items()}
     if main.radius is not None:
         masks["radius"] = test.scores["distance"] > main.radius
-    promised = Null("promised", study.false_refusal)
+    promised = Null("promised", options.false_refusal)
     found = []
     for name, refused in masks.items():
         false = share_estimate(
@@ -245,8 +262,8 @@ def _decision_estimates(main: Measured, data: OpenSetData, study: OpenSet) -> li
             [test.labels, decided],
             strata=known,
             null=Null("never refusing", never),
-            n_resamples=min(study.n_resamples, 200),
-            seed=study.seed,
+            n_resamples=min(options.n_resamples, 200),
+            seed=options.seed,
         )
     )
     n_known, n_all = len(data.split.known), len(data.split.known) + len(data.split.unknown)

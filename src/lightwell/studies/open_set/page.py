@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightwell.core.errors import DataError
-from lightwell.core.files import load_arrays, read_json
-from lightwell.core.findings import Findings
-from lightwell.core.representation import Representation
+from lightwell.core.files import load_arrays
 from lightwell.metrics import oscr_curve, roc_curve
-from lightwell.models.saved import Decision, load_decision
 from lightwell.report import (
     Block,
     Figure,
@@ -30,81 +25,14 @@ from lightwell.report import (
     project,
 )
 from lightwell.studies.open_set import cards
+from lightwell.studies.open_set.stored import Stored, class_means
 
 _MAP_LIMIT = 10_000
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """What a finished run left in its folder."""
-
-    folder: Path
-    status: dict[str, Any]
-    settings: dict[str, Any]
-    findings: Findings
-    train: Representation
-    test: Representation
-    decision: Decision
-
-    @classmethod
-    def read(cls, folder: Path) -> _Stored:
-        import yaml
-
-        if not (folder / "findings.json").is_file():
-            raise DataError(
-                "this run has no findings yet",
-                where=folder,
-                fix="Let it finish: run the same command with --resume.",
-            )
-        settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        return cls(
-            folder,
-            read_json(folder / "run.json"),
-            settings,
-            Findings.read(folder / "findings.json"),
-            Representation.load(folder / "representation" / "train.npz"),
-            Representation.load(folder / "representation" / "test.npz"),
-            load_decision(folder / "model"),
-        )
-
-    @property
-    def score(self) -> str:
-        return self.decision.scorer.info.name
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.test.class_names
-
-    @property
-    def refused(self) -> NDArray[np.bool_]:
-        return self.decision.predict(self.test) < 0
-
-    @property
-    def known_means(self) -> NDArray[np.float64]:
-        """Mean code of each class over correctly classified training examples, shape (K, D)."""
-        return _means(self.train, self.train.correct)
-
-    def baseline(self) -> Representation | None:
-        """Return the baseline's test view, where there is one."""
-        file = self.folder / "baseline" / "representation" / "test.npz"
-        return Representation.load(file) if file.is_file() else None
-
-    def table(self, name: str, caption: str) -> Table:
-        """Return a table the run wrote, numbers as numbers."""
-        with (self.folder / "tables" / f"{name}.csv").open(newline="", encoding="utf-8") as handle:
-            header, *rows = list(csv.reader(handle))
-        return Table(tuple(header), tuple(tuple(_number(cell) for cell in row) for row in rows), caption)
-
-    def counts(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
-        """Return the counts of a confusion table, and the names of its rows."""
-        table = self.table(name, "")
-        numbers = np.array([[int(float(str(c))) for c in row[1:]] for row in table.rows], dtype=np.int64)
-        return numbers.reshape(len(table.rows), len(self.names)), [str(row[0]) for row in table.rows]
-
-
 def build(folder: Path) -> Page:
     """Return the report of a run folder."""
-    stored = _Stored.read(Path(folder))
+    stored = Stored.read(Path(folder))
     facts, found = stored.status.get("data", {}), stored.findings
     shown = ["accuracy", f"auroc.{stored.score}", f"oscr.{stored.score}", "false_refusal.per_class",
              "detection.per_class"]  # fmt: skip
@@ -126,7 +54,7 @@ def build(folder: Path) -> Page:
     )
 
 
-def _facts(stored: _Stored) -> dict[str, str]:
+def _facts(stored: Stored) -> dict[str, str]:
     data, settings = stored.status.get("data", {}), stored.settings
     sizes = ", ".join(f"{count:,} {part}" for part, count in data.get("sizes", {}).items())
     versions = stored.status.get("versions", {})
@@ -141,7 +69,7 @@ def _facts(stored: _Stored) -> dict[str, str]:
     }
 
 
-def _verdict(stored: _Stored) -> str:
+def _verdict(stored: Stored) -> str:
     """Say where the method and the baseline stand, and that the radius refuses nothing."""
     found, score = stored.findings, stored.score
     own = found[f"auroc.{score}"]
@@ -183,11 +111,11 @@ def _verdict(stored: _Stored) -> str:
     return " ".join(texts)
 
 
-def _axes(stored: _Stored) -> Section:
+def _axes(stored: Stored) -> Section:
     """Answer: which class does each axis stand for."""
     anchors = stored.decision.scorer.anchors
     test = stored.test
-    tested = _means(test, test.correct)
+    tested = class_means(test, test.correct)
     blocks: list[Block] = []
     if anchors is not None:
         k = anchors.n_features
@@ -230,7 +158,7 @@ def _axes(stored: _Stored) -> Section:
     return Section("What each axis stands for", tuple(blocks))
 
 
-def _map(stored: _Stored) -> Figure:
+def _map(stored: Stored) -> Figure:
     test = stored.test
     anchors = stored.decision.scorer.anchors
     rows = np.arange(test.n)
@@ -261,7 +189,7 @@ def _map(stored: _Stored) -> Figure:
     )
 
 
-def _reasons(stored: _Stored) -> Section:
+def _reasons(stored: Stored) -> Section:
     """Answer: why was this one refused."""
     anchors = stored.decision.scorer.anchors
     assert anchors is not None  # noqa: S101 - the caller asked
@@ -297,7 +225,7 @@ def _reasons(stored: _Stored) -> Section:
     return Section("Why an example was refused", tuple(blocks))
 
 
-def _refusal(stored: _Stored) -> Section:
+def _refusal(stored: Stored) -> Section:
     """Answer: how well are unknown classes refused."""
     test, unknown = stored.test, ~stored.test.known
     baseline = stored.baseline()
@@ -373,7 +301,7 @@ def _refusal(stored: _Stored) -> Section:
     return Section("How well unknown classes are refused", tuple(blocks))
 
 
-def _threshold(stored: _Stored) -> Section:
+def _threshold(stored: Stored) -> Section:
     found, rate = stored.findings, stored.decision.rule.rate
     rows = []
     for rule, promised in (("per_class", rate), ("global", rate), ("radius", None)):
@@ -404,7 +332,7 @@ def _threshold(stored: _Stored) -> Section:
     )
 
 
-def _rivals(stored: _Stored) -> Section:
+def _rivals(stored: Stored) -> Section:
     """Every score side by side, the baseline's too."""
     found = stored.findings
     scores = [
@@ -433,7 +361,7 @@ def _rivals(stored: _Stored) -> Section:
     return Section("Against plain softmax", tuple(notes))
 
 
-def _training(stored: _Stored) -> Section:
+def _training(stored: Stored) -> Section:
     blocks: list[Block] = []
     for name, file in (
         (stored.settings["method"], stored.folder / "metrics.csv"),
@@ -465,30 +393,5 @@ def _own_and_other(sums: NDArray[np.float64]) -> tuple[Any, Any, Any]:
     return own, others.max(axis=1), others.argmax(axis=1)
 
 
-def _means(view: Representation, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the mean code of each class, over the chosen examples or all of it where none is chosen."""
-    means = []
-    for c in range(len(view.class_names)):
-        own = view.labels == c
-        chosen = own & rows if (own & rows).any() else own
-        means.append(
-            view.codes[chosen].astype(np.float64).mean(axis=0)
-            if chosen.any()
-            else np.zeros(view.codes.shape[1])
-        )
-    return np.stack(means)
-
-
 def _word(score: str) -> str:
     return score.upper() if score in ("msp", "mls", "mos") else score.replace("_", " ")
-
-
-def _number(cell: str) -> object:
-    try:
-        return int(cell)
-    except ValueError:
-        pass
-    try:
-        return float(cell)
-    except ValueError:
-        return cell or None

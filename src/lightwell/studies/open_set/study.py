@@ -167,6 +167,7 @@ class OpenSet(Study):
             }
         )
         names = [self.method] + [BASELINE] * (self.method != BASELINE)
+        options = measure.Options(self.score, self.false_refusal, self.n_resamples, self.seed)
         measured: list[measure.Measured] = []
         for name in names:
             folder = run.folder if name == self.method else run.path("baseline")
@@ -175,7 +176,7 @@ class OpenSet(Study):
                 continue
             log.info("%s: trained", name)
             views = _views(model, train, held_out, data)
-            done = measure.measure(model, views, self)
+            done = measure.measure(model, views, options)
             for part, view in done.views.items():
                 view.save(folder / "representation" / f"{part}.npz")
             saved.save(model, folder / "model", decision=done.decision, card=_card(model, data, done, self))
@@ -186,7 +187,7 @@ class OpenSet(Study):
                 )
         if run.follower:
             return Findings()
-        findings = measure.findings(measured, data, self)
+        findings = measure.findings(measured, data, options)
         measure.write_tables(run.path("tables"), measured[0], data)
         run.record(warnings=findings.warnings)
         findings.add(*measure.costs(run))

@@ -1,0 +1,114 @@
+"""What a finished open-set run left in its folder, read back."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from lightwell.core.errors import DataError
+from lightwell.core.files import read_json
+from lightwell.core.findings import Findings
+from lightwell.core.representation import Representation
+from lightwell.models.saved import Decision, load_decision
+from lightwell.report import Table
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a finished run left in its folder."""
+
+    folder: Path
+    status: dict[str, Any]
+    settings: dict[str, Any]
+    findings: Findings
+    train: Representation
+    test: Representation
+    decision: Decision
+
+    @classmethod
+    def read(cls, folder: Path) -> Stored:
+        """Read a run folder; a run without findings is refused."""
+        if not (folder / "findings.json").is_file():
+            raise DataError(
+                "this run has no findings yet",
+                where=folder,
+                fix="Let it finish: run the same command with --resume.",
+            )
+        settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        return cls(
+            folder,
+            read_json(folder / "run.json"),
+            settings,
+            Findings.read(folder / "findings.json"),
+            Representation.load(folder / "representation" / "train.npz"),
+            Representation.load(folder / "representation" / "test.npz"),
+            load_decision(folder / "model"),
+        )
+
+    @property
+    def score(self) -> str:
+        """Name of the score that decides."""
+        return self.decision.scorer.info.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Known classes, in the model's numbering."""
+        return self.test.class_names
+
+    @property
+    def refused(self) -> NDArray[np.bool_]:
+        """Which test examples are refused, shape (n,)."""
+        return self.decision.predict(self.test) < 0
+
+    @property
+    def known_means(self) -> NDArray[np.float64]:
+        """Mean code of each class over correctly classified training examples, shape (K, D)."""
+        return class_means(self.train, self.train.correct)
+
+    def baseline(self) -> Representation | None:
+        """Return the baseline's test view, where there is one."""
+        file = self.folder / "baseline" / "representation" / "test.npz"
+        return Representation.load(file) if file.is_file() else None
+
+    def table(self, name: str, caption: str) -> Table:
+        """Return a table the run wrote, numbers as numbers."""
+        with (self.folder / "tables" / f"{name}.csv").open(newline="", encoding="utf-8") as handle:
+            header, *rows = list(csv.reader(handle))
+        return Table(tuple(header), tuple(tuple(_number(cell) for cell in row) for row in rows), caption)
+
+    def counts(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
+        """Return the counts of a confusion table, and the names of its rows."""
+        table = self.table(name, "")
+        numbers = np.array([[int(float(str(c))) for c in row[1:]] for row in table.rows], dtype=np.int64)
+        return numbers.reshape(len(table.rows), len(self.names)), [str(row[0]) for row in table.rows]
+
+
+def class_means(view: Representation, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean code of each class, over the chosen examples or all of it where none is chosen."""
+    means = []
+    for c in range(len(view.class_names)):
+        own = view.labels == c
+        chosen = own & rows if (own & rows).any() else own
+        means.append(
+            view.codes[chosen].astype(np.float64).mean(axis=0)
+            if chosen.any()
+            else np.zeros(view.codes.shape[1])
+        )
+    return np.stack(means)
+
+
+def _number(cell: str) -> object:
+    try:
+        return int(cell)
+    except ValueError:
+        pass
+    try:
+        return float(cell)
+    except ValueError:
+        return cell or None
