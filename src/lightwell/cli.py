@@ -59,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, such as `head`
         sys.stdout = None
         return 0
+    except OSError as error:  # a folder that cannot be written, a full disk
+        print(f"lightwell {words[0]}: {error}", file=sys.stderr)  # noqa: T201
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         return 130
@@ -177,19 +180,22 @@ def _data(words: list[str]) -> int:
         return 0
     if options.action == "fetch":
         for name in options.names:
-            for path in data.fetch(name, options.data_dir, options.mirror):
-                print(path)  # noqa: T201
+            for path in data.fetch(name, options.data_dir, options.mirror) or ["in the package"]:
+                print(f"{name:<16}{path}")  # noqa: T201
         return 0
     return _check(data, options)
 
 
 def _check(data: Any, options: argparse.Namespace) -> int:
-    names = options.names or [name for name in data.SOURCES if name != "mnist-mini"]
     bad = 0
-    for name in names:
-        for status in data.check(name, options.data_dir):
-            print(status)  # noqa: T201
-            bad += status.state != "ok"
+    for name in options.names or data.SOURCES:
+        files = data.check(name, options.data_dir)
+        if not files:
+            print(f"{name:<16}ok         in the package")  # noqa: T201
+        for file in files:
+            where = f"{file.path}  {file.detail}" if file.path else file.detail
+            print(f"{name:<16}{file.state:<11}{file.name}  {where}".rstrip())  # noqa: T201
+            bad += file.state == "damaged" or (file.state == "missing" and not file.optional)
     return 1 if bad and options.names else 0
 
 

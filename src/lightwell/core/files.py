@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import hashlib
 import json
 import os
+import struct
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,23 @@ from numpy.typing import NDArray
 from lightwell.core.errors import DataError, ModelFileError
 
 MANIFEST = "SHA256SUMS"
+
+# What a disk or a folder answers when it takes no more, as opposed to a mistake of the program.
+_REFUSALS = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
 
 
 @contextlib.contextmanager
@@ -36,6 +57,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
         A file in the same folder to write to. It is flushed to the disk, then renamed; after an
         exception it is removed and ``path`` stays as it was.
 
+    Raises
+    ------
+    DataError
+        If the disk is full, or the folder cannot be written to.
+
     Examples
     --------
     >>> target = Path(tempfile.mkdtemp()) / "a.txt"
@@ -45,21 +71,38 @@ def atomic_write(path: Path) -> Iterator[Path]:
     'whole'
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)  # mkstemp's 0600 would hide results from a user's group
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+            _flush_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Say in a user's words that a file cannot be written."""
     try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp's 0600 would hide results from a user's group
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-        _flush_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        raise DataError(
+            "this file cannot be written",
+            where=path,
+            got=error.strerror,
+            fix="What stood there before is untouched. Make room, or choose another folder.",
+        ) from error
 
 
 def _flush_folder(folder: Path) -> None:
@@ -131,6 +174,22 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         np.savez_compressed(handle, allow_pickle=False, **arrays)
 
 
+# Everything that NumPy and zipfile raise for an archive with flipped or missing bytes.
+_DAMAGED = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read every array of an ``.npz``; nothing is ever unpickled.
 
@@ -140,9 +199,11 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
         If the file is missing, damaged, or holds objects.
     """
     try:
+        with zipfile.ZipFile(path):  # refuses a bare .npy, of which NumPy would make no archive
+            pass
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise DataError("these arrays cannot be read", where=path, got=error) from error
 
 
@@ -165,14 +226,22 @@ def check_manifest(folder: Path) -> None:
     Raises
     ------
     ModelFileError
-        If the manifest is missing, or a file it names is missing or differs.
+        If the manifest is missing or cut off, or a file it names is missing or differs.
     """
     manifest = folder / MANIFEST
     if not manifest.is_file():
         raise ModelFileError(
             "this folder holds no saved model", where=folder, expected=f"a file {MANIFEST}", got="none"
         )
-    for line in manifest.read_text(encoding="utf-8").splitlines():
+    listed = manifest.read_text(encoding="utf-8", errors="replace")
+    if not listed.endswith("\n"):  # cut off, or empty: it would vouch for nothing
+        raise ModelFileError(
+            "the list of checksums is cut off",
+            where=manifest,
+            got=f"{len(listed)} characters",
+            fix="Restore it from a copy, or train again.",
+        )
+    for line in listed.splitlines():
         digest, _, name = line.partition("  ")
         file = folder / name
         if not file.is_file():

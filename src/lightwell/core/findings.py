@@ -90,13 +90,16 @@ class Estimate:
             "value": _finite(self.value),
             "low": _finite(self.low),
             "high": _finite(self.high),
-            "n": self.n,
+            "n": None if self.n is None else int(self.n),
             "higher_is_better": self.higher_is_better,
         }
         if self.null is not None:
             record["null"] = {"name": self.null.name, "value": _finite(self.null.value)}
         if self.reference is not None:
-            record["reference"] = {"value": self.reference.value, "source": self.reference.source}
+            record["reference"] = {
+                "value": _finite(self.reference.value),
+                "source": self.reference.source,
+            }
         return record
 
     @classmethod
@@ -111,7 +114,7 @@ class Estimate:
             n=record.get("n"),
             higher_is_better=record.get("higher_is_better"),
             null=Null(null["name"], _number(null["value"])) if null else None,
-            reference=Reference(reference["value"], reference["source"]) if reference else None,
+            reference=Reference(_number(reference["value"]), reference["source"]) if reference else None,
         )
 
 

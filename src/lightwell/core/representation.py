@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -113,16 +113,34 @@ class Representation:
 
     @classmethod
     def load(cls, path: Path) -> Representation:
-        """Read a file written by :meth:`save`."""
+        """Read a file written by :meth:`save`.
+
+        Raises
+        ------
+        DataError
+            If it is missing, damaged, or something else.
+        """
         arrays = load_arrays(path)
-        if not {"codes", "labels", "class_names"} <= arrays.keys():
+        plain = {name for name in arrays if not name.startswith("score.")}
+        known = {field.name for field in fields(cls)} - {"scores"}
+        if not {"codes", "labels", "class_names"} <= plain <= known:
             raise DataError("not a saved representation", where=path, got=sorted(arrays))
         names = tuple(str(name) for name in arrays.pop("class_names"))
         return cls._from_rows(arrays, names)
 
     @classmethod
     def join(cls, first: Representation, second: Representation) -> Representation:
-        """Return the examples of both, one after the other; both must hold the same arrays."""
+        """Return the examples of both, one after the other.
+
+        Raises
+        ------
+        DataError
+            If they hold different arrays, or know different classes.
+        """
+        if first.class_names != second.class_names:
+            raise DataError(
+                "representations know different classes", expected=first.class_names, got=second.class_names
+            )
         a, b = first._rows(), second._rows()
         if a.keys() != b.keys():
             raise DataError("representations hold different arrays", expected=sorted(a), got=sorted(b))

@@ -30,7 +30,8 @@ def derive(seed: int, *purpose: str | int) -> int:
     >>> derive(0, "split") == derive(0, "split"), derive(0, "split") == derive(0, "weights")
     (True, False)
     """
-    digest = hashlib.sha256(repr((int(seed), *purpose)).encode()).digest()
+    words = (str(word) if isinstance(word, str) else int(word) for word in purpose)  # NumPy's write otherwise
+    digest = hashlib.sha256(repr((int(seed), *words)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 

@@ -6,9 +6,13 @@ interrupted training can go on from any epoch with exactly the batches it would 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lightwell.core.errors import ConfigError, DataError
@@ -42,7 +46,7 @@ class Batches:
     Parameters
     ----------
     dataset : Dataset
-        Images and labels; they are turned into tensors once.
+        Images and labels; their memory is shared, not copied, unless a device is named.
     batch_size : int
         Images a batch, at least 1; the last batch may be smaller.
     seed, epoch : int
@@ -91,8 +95,8 @@ class Batches:
             )
         if not len(dataset):
             raise DataError("there is nothing to make batches of", where=dataset.name, got="0 examples")
-        self._inputs = torch.tensor(dataset.inputs, device=device)
-        self._labels = torch.tensor(dataset.labels, dtype=torch.int64, device=device)
+        self._inputs = _shared(dataset.inputs).to(device)
+        self._labels = _shared(dataset.labels).to(device)
         self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
         self.seed, self.epoch, self.rank, self.world = seed, epoch, rank, world
 
@@ -118,3 +122,10 @@ class Batches:
         share = -(-n // self.world)
         wrapped = torch.arange(share * self.world) % n
         return order[wrapped][self.rank :: self.world].to(self._labels.device)
+
+
+def _shared(array: NDArray[Any]) -> Tensor:
+    """Return a tensor on the memory of a read-only array; nothing here ever writes to it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*not writable.*")
+        return torch.from_numpy(np.ascontiguousarray(array))

@@ -54,6 +54,24 @@ class Decision:
         refused = self.rule.refuse(scores, representation.predictions)
         return np.where(refused, -1, representation.predictions).astype(np.int64)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the decision as a JSON object."""
+        anchors, state = self.scorer.anchors, self.scorer.state
+        return {
+            "score": self.scorer.info.name,
+            "anchors": None if anchors is None else [anchors.n_classes, anchors.n_features, anchors.value],
+            "state": None if state is None else state.tolist(),
+            "rule": self.rule.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Decision:
+        """Read the object written by :meth:`to_dict`."""
+        anchors = None if record["anchors"] is None else Anchors(*record["anchors"])
+        scorer = make_scorer(record["score"], anchors)
+        scorer.state = None if record["state"] is None else np.array(record["state"], dtype=np.float64)
+        return cls(scorer, ConformalRule.from_dict(record["rule"]))
+
 
 def save(model: Model, folder: Path, *, decision: Decision | None = None, card: str = "") -> None:
     """Write a model folder: ``config.json``, ``model.safetensors``, ``README.md``, ``SHA256SUMS``.
@@ -83,19 +101,7 @@ def save(model: Model, folder: Path, *, decision: Decision | None = None, card: 
         },
     )
     if decision is not None:
-        state = decision.scorer.state
-        anchors = decision.scorer.anchors
-        write_json(
-            folder / "decision.json",
-            {
-                "score": decision.scorer.info.name,
-                "anchors": None
-                if anchors is None
-                else [anchors.n_classes, anchors.n_features, anchors.value],
-                "state": None if state is None else state.tolist(),
-                "rule": decision.rule.to_dict(),
-            },
-        )
+        write_json(folder / "decision.json", decision.to_dict())
     write_text(folder / "README.md", card or f"# A {model.info.title} model\n")
     write_manifest(folder)
 
@@ -140,8 +146,4 @@ def load_decision(folder: Path) -> Decision:
     file = folder / "decision.json"
     if not file.is_file():
         raise ModelFileError("this model was saved without a decision", where=file)
-    record: dict[str, Any] = read_json(file)
-    anchors = None if record["anchors"] is None else Anchors(*record["anchors"])
-    scorer = make_scorer(record["score"], anchors)
-    scorer.state = None if record["state"] is None else np.array(record["state"], dtype=np.float64)
-    return Decision(scorer, ConformalRule.from_dict(record["rule"]))
+    return Decision.from_dict(read_json(file))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lightwell.core.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from lightwell.studies.study import Study
+    from lightwell.studies.contract import Study
 
 STUDIES: dict[str, tuple[str, str]] = {
     "open-set": (

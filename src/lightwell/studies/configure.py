@@ -177,7 +177,7 @@ def parse(kind: type[S], argv: Sequence[str], *, preset: str = "small", prog: st
 
 
 def _build(kind: type[S], parser: ArgumentParser, parsed: Namespace) -> S:
-    ready = parser.instantiate_classes(parsed)
+    ready = parser.instantiate(parsed)
     values = {f.name: ready[f.name] for f in fields(kind) if f.name in ready}
     for key in kind.parts({"method": values.get("method")}):
         values[key] = ready[key]

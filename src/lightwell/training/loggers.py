@@ -52,9 +52,3 @@ def _make(name: str, folder: Path) -> Logger:
     raise ConfigError(
         "unknown tracker", where="training.logger", expected="tensorboard, wandb or mlflow", got=name
     )
-
-
-def close(loggers: Iterable[Any]) -> None:
-    """Let each tracker write what it still holds."""
-    for logger in loggers:
-        logger.finalize("success")

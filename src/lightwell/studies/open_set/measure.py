@@ -141,8 +141,6 @@ def findings(measured: list[Measured], data: OpenSetData, options: Options) -> F
     if main.anchors is not None:
         found.add(*_sphere_estimates(main))
         _warn_of_collapse(found, main)
-    for remark in data.split.remarks:
-        found.warn(remark)
     if len(main.rules["per_class"].fallback):
         names = ", ".join(data.split.known[c] for c in main.rules["per_class"].fallback)
         found.warn(

@@ -38,6 +38,7 @@ def build(folder: Path) -> Page:
              "detection.per_class"]  # fmt: skip
     summary: list[Block] = [Numbers(found, shown), Note("verdict", _verdict(stored))]
     summary += [Note("warning", text) for text in stored.status.get("warnings", [])]
+    summary += [Note("info", text) for text in facts.get("remarks", [])]
     sections = [_axes(stored), _refusal(stored), _threshold(stored)]
     if stored.decision.scorer.anchors is not None:
         sections.insert(1, _reasons(stored))

@@ -22,7 +22,7 @@ from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.report import Page
 from lightwell.studies.open_set import cards, measure
-from lightwell.studies.study import Study
+from lightwell.studies.contract import Study
 from lightwell.training import Run, TrainingSettings, fit, represent
 from lightwell.training.run import log
 

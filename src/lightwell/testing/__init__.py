@@ -1,0 +1,20 @@
+"""The conformance suite: what every model and every unknown score promises, as checks to run on your own.
+
+In a test file of yours::
+
+    import pytest
+    from lightwell.testing import model_checks
+
+    @pytest.mark.parametrize(("name", "check"), model_checks())
+    def test_conformance(name, check):
+        check(lambda: MyModel(MY_SIGNATURE))
+
+or in one go, ``check_model(lambda: MyModel(MY_SIGNATURE))``. A check that this machine cannot carry out
+(such as device independence without a second device) raises ``unittest.SkipTest``, which pytest shows as
+skipped; it never passes silently.
+"""
+
+from lightwell.testing.models import check_model, model_checks
+from lightwell.testing.scorers import check_scorer, scorer_checks
+
+__all__ = ["check_model", "check_scorer", "model_checks", "scorer_checks"]

@@ -1,0 +1,200 @@
+"""What a model promises beside its codes: whose data and state it leaves alone, and what it says of itself.
+
+Each check takes a function that makes a fresh model and raises ``AssertionError`` where it finds the
+promise of its name broken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightwell.core.errors import LightwellError
+from lightwell.core.seeds import global_seed
+from lightwell.data.dataset import Dataset
+from lightwell.models.model import Model, evaluating
+from lightwell.models.scorers import make_scorer
+from lightwell.testing.codes import TOLERANCE, MakeModel
+from lightwell.testing.state import Interruption, content, differences, disturb, forward_calls, observe
+from lightwell.testing.suite import check_record, possible_refusal, require
+from lightwell.testing.toys import data_for, images_for, seeded
+from lightwell.training.represent import axis_maps, represent
+
+
+def check_arguments_are_untouched(make_model: MakeModel) -> None:
+    """Neither encoding nor a training step changes the images, labels and data sets that are handed in."""
+    model = seeded(make_model)
+    data, images = data_for(model), images_for(model)
+    labels = torch.tensor(data.labels)
+    given = {"images": images, "labels": labels, "data set's images": data.inputs, "data set's labels": data.labels}
+    before = {what: content(array) for what, array in given.items()}
+    represent(model, data)
+    model.training_data(data, seed=0)
+    with evaluating(model):
+        model.logits(model(images))
+        model.axis_maps(images)
+    with global_seed(0, "conformance step"):
+        torch.stack(list(model.train().losses(images, labels).values())).sum().backward()
+    changed = [what for what, array in given.items() if content(array) != before[what]]
+    require(not changed, f"the caller's {' and '.join(changed)} were changed")
+
+
+def check_codes_given_to_logits_are_untouched(make_model: MakeModel) -> None:
+    """Reading class scores off codes does not change the codes."""
+    model = seeded(make_model)
+    with evaluating(model):
+        codes = model(images_for(model))
+        before = content(codes)
+        model.logits(codes)
+    require(content(codes) == before, "the codes given to logits() were changed")
+
+
+def check_state_is_restored(make_model: MakeModel) -> None:
+    """After encoding, modes, hooks, ``requires_grad``, gradients, weights, random state are as they were.
+
+    Three ways: through ``represent`` and ``axis_maps`` on a model in a mixed state; called directly in
+    evaluation mode; and its losses in evaluation mode, as after each epoch.
+    """
+    model = seeded(make_model)
+    data, images = data_for(model), images_for(model)
+    disturb(model)
+    with _left_as_found(model, "encoding a data set"):
+        represent(model, data, batch_size=4)
+        axis_maps(model, data)
+    model.eval()
+    with _left_as_found(model, "a call in evaluation mode"):
+        model.logits(model(images))
+    with _left_as_found(model, "computing the losses in evaluation mode"):
+        model.losses(images, torch.tensor(data.labels))
+
+
+def check_state_is_restored_after_an_error(make_model: MakeModel) -> None:
+    """An error early, midway or late in the encoding, or a refused image, leaves no trace either."""
+    model = seeded(make_model)
+    data = data_for(model)
+    with forward_calls() as calls:
+        represent(model, data)
+    require(calls, "no part of the model is called through torch: there is nothing to break off")
+    disturb(model)
+    for moment in sorted({1, (len(calls) + 1) // 2, len(calls)}):
+        with (
+            _left_as_found(model, f"an error in {calls[moment - 1]}, part {moment} of {len(calls)},"),
+            contextlib.suppress(Interruption),
+            forward_calls(moment),
+        ):
+            represent(model, data)
+    pixels = np.pad(data.inputs, ((0, 0), (0, 1), (0, 0), (0, 0)))
+    with _left_as_found(model, "a refused image"), contextlib.suppress(LightwellError):
+        represent(model, replace(data, inputs=pixels))
+
+
+@contextlib.contextmanager
+def _left_as_found(model: Model, what: str) -> Iterator[None]:
+    before = observe(model)
+    yield
+    changed = differences(before, observe(model))
+    require(not changed, f"{what} changes {'; '.join(changed[:6])}")
+
+
+def check_axes_cover_the_codes(make_model: MakeModel) -> None:
+    """Every column of the codes belongs to exactly one axis, and each axis has a name of its own."""
+    model = seeded(make_model)
+    width = represent(model, data_for(model)).codes.shape[1]
+    columns = sorted(column for axis in model.axes for column in axis.indices)
+    repeated = sorted({c for c in columns if columns.count(c) > 1})
+    outside = sorted(set(columns) ^ set(range(width)))
+    require(not repeated, f"columns {repeated} belong to more than one axis")
+    require(not outside, f"axes and codes ({width} columns) disagree about columns {outside}")
+    names = [axis.name for axis in model.axes]
+    require(all(names) and len(set(names)) == len(names), f"axes need names of their own: {names}")
+
+
+def check_info_is_complete(make_model: MakeModel) -> None:
+    """The record is whole, each capability it claims is there, and each score it names can be made."""
+    model = seeded(make_model)
+    check_record(model.info, "encode")
+    require(model.scores, f"{model.info.name} names no unknown score")
+    for name in model.scores:
+        error = possible_refusal(f"making the score '{name}'", lambda: make_scorer(name, model.anchors))  # noqa: B023
+        require(error is None, f"the score '{name}' does not suit this model: {error}")
+    images = images_for(model)
+    with evaluating(model):
+        codes = model(images)
+        _check_capabilities(model, images, codes)
+
+
+def _check_capabilities(model: Model, images: Tensor, codes: Tensor) -> None:
+    claimed = model.info.capabilities
+    if "logits" in claimed:
+        shape = tuple(model.logits(codes).shape)
+        require(shape == (len(codes), model.n_classes), f"'logits' is claimed, their shape is {shape}")
+    if "axis_maps" in claimed:
+        gap = float((model.axis_maps(images).mean(dim=(2, 3)) - codes).abs().max())
+        require(gap <= TOLERANCE, f"'axis_maps' is claimed, but their means miss the codes by {gap:.2g}")
+    if "unknown_score" in claimed:
+        score = getattr(model, "unknown_score", None)
+        require(callable(score), "'unknown_score' is claimed and missing")
+        found = score(codes) if score is not None else codes
+        usable = tuple(found.shape) == (len(codes),) and bool(torch.isfinite(found).all())
+        require(usable, f"'unknown_score' must be one finite number an image, its shape is {tuple(found.shape)}")
+
+
+def check_losses_are_finite_and_named(make_model: MakeModel) -> None:
+    """The loss is a sum of named finite scalars with finite gradients, for one image and one class too."""
+    model = seeded(make_model).train()
+    data = data_for(model)
+    batches = {
+        "images of all classes": np.arange(data.n),
+        "images of one class": np.flatnonzero(data.labels == 0),
+        "one image": np.array([1]),
+    }
+    for what, rows in batches.items():
+        model.zero_grad()
+        with global_seed(0, "conformance step"):
+            terms = model.losses(images_for(model)[rows], torch.tensor(data.labels[rows]))
+        require(terms, f"there is no loss term on {what}")
+        for name, term in terms.items():
+            require(isinstance(name, str) and name.isidentifier(), f"{name!r} is no name for a loss term")
+            require(term.ndim == 0, f"the loss term '{name}' has shape {tuple(term.shape)}, not one number")
+            require(torch.isfinite(term), f"the loss term '{name}' is {term.item()} on {what}")
+        torch.stack(list(terms.values())).sum().backward()
+        slopes = [p.grad for p in model.parameters() if p.grad is not None]
+        require(slopes, f"the loss on {what} moves no weight")
+        require(all(torch.isfinite(g).all() for g in slopes), f"a gradient on {what} is not finite")
+
+
+def check_missing_labels(make_model: MakeModel) -> None:
+    """Images without a label (-1) are encoded as any other, and never taken for a class in training."""
+    model = seeded(make_model)
+    data = data_for(model)
+    partly = data.labels.copy()
+    partly[[2, 5]] = -1
+    unlabelled = Dataset(data.name, data.inputs, partly, data.class_names)
+    with_labels, without = represent(model, data), represent(model, unlabelled)
+    require(np.array_equal(with_labels.codes, without.codes), "codes depend on whether a label is known")
+    require(np.array_equal(without.labels, partly), "a missing label (-1) does not stay -1")
+    if "labels" not in model.info.consumes:
+        return
+    used: list[Dataset] = []
+    asked = "training data with a missing label"
+    if possible_refusal(asked, lambda: used.append(model.training_data(unlabelled, seed=0))) is None:
+        require((used[0].labels >= 0).all(), f"{asked} are neither refused nor left out by training_data()")
+
+
+def check_training_data_follow_the_seed(make_model: MakeModel) -> None:
+    """What the model trains on is a function of the data and the seed, and keeps every image handed in."""
+    model = seeded(make_model)
+    data = data_for(model)
+    before = observe(model)
+    first, second = model.training_data(data, seed=3), model.training_data(data, seed=3)
+    changed = differences(before, observe(model))
+    require(not changed, f"training_data() changes {'; '.join(changed[:6])}")
+    same = content(first.inputs) == content(second.inputs) and content(first.labels) == content(second.labels)
+    require(same, "training_data() differs between two calls with one seed")
+    kept = np.array_equal(first.inputs[: data.n], data.inputs)
+    require(kept, "training_data() does not begin with the images that were handed in")

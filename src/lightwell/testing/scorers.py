@@ -1,0 +1,279 @@
+"""The suite for unknown scores.
+
+Each check takes a function that makes a fresh, unfitted scorer and raises ``AssertionError`` where it finds
+the promise of its name broken. Examples are made for the scorer's own geometry (its ``anchors``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from lightwell.core.errors import DataError, NotFittedError
+from lightwell.core.representation import Floats, Representation
+from lightwell.models.rejection import ConformalRule
+from lightwell.models.saved import Decision
+from lightwell.models.scorers import SCORERS, Scorer
+from lightwell.testing.state import content, differences, observe_process
+from lightwell.testing.suite import Check, check_record, named, possible_refusal, refusal, require, run
+from lightwell.testing.toys import known_examples, unknown_examples
+
+MakeScorer = Callable[[], Scorer]
+
+
+def _fitted(make_scorer: MakeScorer) -> tuple[Scorer, Representation]:
+    """Return a scorer fitted on known examples, and other examples, known and unknown in turn."""
+    scorer = make_scorer()
+    scorer.fit(known_examples(scorer.anchors, seed=5))
+    both = Representation.join(known_examples(scorer.anchors), unknown_examples(scorer.anchors))
+    return scorer, both.take(np.arange(both.n).reshape(2, -1).T.ravel())
+
+
+def _first_differing(found: Floats, wanted: Floats) -> str:
+    rows = np.flatnonzero(found != wanted)
+    return f"example {rows[0]} has {float(found[rows[0]])!r} in place of {float(wanted[rows[0]])!r}"
+
+
+def _require_equal(found: Floats, wanted: Floats, what: str) -> None:
+    require(found.shape == wanted.shape, f"{what} changes the shape of the scores to {found.shape}")
+    if not np.array_equal(found, wanted):
+        raise AssertionError(f"{what} changes scores: {_first_differing(found, wanted)}")
+
+
+def check_larger_is_more_unknown(make_scorer: MakeScorer) -> None:
+    """Examples without evidence for any class score higher than examples that lie at an anchor, all of them."""
+    scorer, examples = _fitted(make_scorer)
+    scores = scorer.score(examples)
+    known, unknown = scores[examples.known], scores[~examples.known]
+    require(
+        known.max() < unknown.min(),
+        f"clear known examples score up to {known.max():.4g}, unknown ones from {unknown.min():.4g}: "
+        "a larger score must be more unknown",
+    )
+
+
+def check_batch_size_does_not_matter(make_scorer: MakeScorer) -> None:
+    """An example has exactly the same score alone, in pieces of a data set and in the whole."""
+    scorer, examples = _fitted(make_scorer)
+    whole = scorer.score(examples)
+    for size in (1, 3, 7):
+        cuts = np.split(np.arange(examples.n), np.arange(size, examples.n, size))
+        pieces = np.concatenate([scorer.score(examples.take(rows)) for rows in cuts])
+        _require_equal(pieces, whole, f"scoring {size} at a time")
+
+
+def check_order_does_not_matter(make_scorer: MakeScorer) -> None:
+    """An example has exactly the same score wherever it stands, and in arrays of any memory order."""
+    scorer, examples = _fitted(make_scorer)
+    whole = scorer.score(examples)
+    rows = np.r_[np.arange(examples.n)[::-1], 3, 3]
+    _require_equal(scorer.score(examples.take(rows)), whole[rows], "another order")
+    logits = None if examples.logits is None else np.asfortranarray(examples.logits)
+    turned = replace(examples, codes=np.asfortranarray(examples.codes), logits=logits)
+    _require_equal(scorer.score(turned), whole, "another memory order (columns first)")
+
+
+def check_arguments_are_untouched(make_scorer: MakeScorer) -> None:
+    """Neither fitting nor scoring changes the arrays handed in, or the global random state."""
+    scorer = make_scorer()
+    known, examples = known_examples(scorer.anchors), unknown_examples(scorer.anchors)
+    given = {
+        f"{name} of the {part} examples": getattr(r, name)
+        for part, r in (("known", known), ("scored", examples))
+        for name in ("codes", "logits", "labels", "predictions")
+    }
+    before, process = {what: content(array) for what, array in given.items()}, observe_process()
+    scorer.fit(known).score(examples)
+    changed = [what for what, array in given.items() if content(array) != before[what]]
+    changed += differences(process, observe_process())
+    require(not changed, f"{', '.join(changed)} changed")
+
+
+def check_nan_is_refused_naming_the_example(make_scorer: MakeScorer) -> None:
+    """NaN or infinity is refused with the number of the first such example; fitting never learns from it."""
+    for bad in (np.nan, np.inf):
+        scorer, examples = _fitted(make_scorer)
+        error = refusal(f"an example that holds {bad}", lambda: scorer.score(_broken(examples, 17, bad)))  # noqa: B023
+        require(re.search(r"\b17\b", str(error)), f"the refusal of {bad} does not name example 17: {error}")
+        again = make_scorer()
+        spoilt = _broken(known_examples(again.anchors), 5, bad)
+        if possible_refusal(f"fitting on {bad}", lambda: again.fit(spoilt)) is None:  # noqa: B023
+            require(np.isfinite(again.score(examples)).all(), f"fitting learns {bad} from a broken example")
+
+
+def _broken(examples: Representation, row: int, value: float) -> Representation:
+    """Return the examples with this value in one row, and a later one, of all that can be scored."""
+    arrays = {"codes": examples.codes.copy(), "logits": np.array(examples.logits)}
+    for array in arrays.values():
+        array[[row, row + 2], -1] = value
+    return replace(examples, **arrays)
+
+
+def check_number_types(make_scorer: MakeScorer) -> None:
+    """The same numbers as float16, float32, float64 or integers have exactly the same float64 scores."""
+    scorer, examples = _fitted(make_scorer)
+
+    def as_type(dtype: str) -> Representation:
+        codes = np.rint(examples.codes).astype(dtype)
+        return replace(examples, codes=codes, logits=np.rint(np.array(examples.logits)).astype(dtype))
+
+    wanted = scorer.score(as_type("float64"))
+    for dtype in ("float16", "float32", "int64", "uint8"):
+        found = scorer.score(as_type(dtype))
+        require(found.dtype == np.float64, f"scores of {dtype} are {found.dtype}, not float64")
+        _require_equal(found, wanted, f"the type {dtype}")
+
+
+def check_sizes(make_scorer: MakeScorer) -> None:
+    """0, 1 and a prime number of examples have as many finite scores."""
+    scorer, examples = _fitted(make_scorer)
+    for n in (0, 1, 7):
+        scores = scorer.score(examples.take(np.arange(n)))
+        require(scores.shape == (n,), f"{n} examples have scores of shape {scores.shape}")
+        require(np.isfinite(scores).all(), f"a score of {n} ordinary examples is not finite")
+
+
+def check_stored_and_read_scores_are_equal(make_scorer: MakeScorer) -> None:
+    """A decision made with it, written as JSON and read back, scores and refuses exactly the same."""
+    scorer, examples = _fitted(make_scorer)
+    name = scorer.info.name
+    require(name in SCORERS, f"lightwell.models.scorers.SCORERS does not know '{name}': add the class")
+    known = known_examples(scorer.anchors, 40)
+    classes = np.array(known.predictions)
+    rule = ConformalRule().fit(scorer.score(known), classes, len(known.class_names))
+    decision = Decision(scorer, rule)
+    back = Decision.from_dict(json.loads(json.dumps(decision.to_dict(), allow_nan=False)))
+    require(type(back.scorer) is type(scorer), f"'{name}' comes back as {type(back.scorer).__name__}")
+    _require_equal(back.scorer.score(examples), scorer.score(examples), "storing the score as JSON")
+    same = np.array_equal(back.predict(examples), decision.predict(examples))
+    require(same, "storing the score as JSON changes what is refused")
+
+
+def check_not_fitted_is_an_error(make_scorer: MakeScorer) -> None:
+    """Before ``fit`` a score is a ``NotFittedError``, unless fitting teaches it nothing."""
+    scorer, examples = _fitted(make_scorer)
+    fresh: list[Floats] = []
+    error = possible_refusal("scoring before fit", lambda: fresh.append(make_scorer().score(examples)))
+    if error is None:
+        _require_equal(fresh[0], scorer.score(examples), "fit was not asked for, and it")
+    else:
+        require(isinstance(error, NotFittedError), f"scoring before fit is no NotFittedError: {error}")
+
+
+def check_same_fit_same_result(make_scorer: MakeScorer) -> None:
+    """Fitting twice, or another scorer on the same examples, gives exactly the same; ``fit`` returns itself."""
+    scorer, examples = _fitted(make_scorer)
+    once = scorer.score(examples)
+    require(scorer.fit(known_examples(scorer.anchors, seed=5)) is scorer, "fit does not return the scorer")
+    _require_equal(scorer.score(examples), once, "fitting a second time")
+    _require_equal(_fitted(make_scorer)[0].score(examples), once, "a second scorer with the same fit")
+
+
+def check_a_class_never_predicted_right(make_scorer: MakeScorer) -> None:
+    """Fitting on examples of which one class is always taken for another leaves every score finite."""
+    scorer, examples = _fitted(make_scorer)
+    known = known_examples(scorer.anchors)
+    classes = np.array(known.predictions)
+    again = make_scorer()
+    again.fit(replace(known, predictions=np.where(classes == 0, classes.max(), classes)))
+    require(np.isfinite(again.score(examples)).all(), "a class never predicted right makes scores not finite")
+
+
+def check_too_little_to_fit_is_refused_in_words(make_scorer: MakeScorer) -> None:
+    """Fitting on no example, on one class only or on unlabelled ones works, or is refused with a reason."""
+    _, examples = _fitted(make_scorer)
+    known = known_examples(make_scorer().anchors)
+    for what, few in {
+        "no example": known.take(np.arange(0)),
+        "one class only": known.take(known.labels == 0),
+        "no label": replace(known, labels=np.full(known.n, -1)),
+    }.items():
+        scorer = make_scorer()
+        if possible_refusal(f"fitting on {what}", lambda: scorer.fit(few)) is None:  # noqa: B023
+            require(np.isfinite(scorer.score(examples)).all(), f"fitting on {what} makes scores not finite")
+
+
+def check_unsuitable_examples_are_refused(make_scorer: MakeScorer) -> None:
+    """Missing logits, or codes of another width than was fitted, are a ``DataError`` or do not matter."""
+    scorer, examples = _fitted(make_scorer)
+    whole = scorer.score(examples)
+    wider = np.concatenate([examples.codes, np.ones((examples.n, 1))], axis=1)
+    for what, other in {
+        "an example without logits": replace(examples, logits=None),
+        "a code with a column more": replace(examples, codes=wider),
+    }.items():
+        found: list[Floats] = []
+        error = possible_refusal(what, lambda: found.append(scorer.score(other)))  # noqa: B023
+        require(error is None or isinstance(error, DataError), f"the refusal of {what} is no DataError: {error}")
+        if error is None:
+            require(found[0].shape == whole.shape, f"{what} changes the shape of the scores")
+
+
+def check_info_is_complete(make_scorer: MakeScorer) -> None:
+    """The record is whole, and says whether the score reads codes or logits."""
+    info = make_scorer().info
+    check_record(info, "unknown_score")
+    require(set(info.consumes) & {"codes", "logits"}, f"{info.name} says neither 'codes' nor 'logits'")
+
+
+def scorer_checks() -> list[tuple[str, Check[Scorer]]]:
+    """Return every check of an unknown score with its name, for ``pytest.mark.parametrize``.
+
+    Returns
+    -------
+    list of (str, callable)
+        Each takes a function that makes a fresh scorer, and raises ``AssertionError`` where the promise of
+        its name is broken.
+
+    Examples
+    --------
+    >>> scorer_checks()[0][0]
+    'larger_is_more_unknown'
+    """
+    return named(
+        check_larger_is_more_unknown,
+        check_batch_size_does_not_matter,
+        check_order_does_not_matter,
+        check_arguments_are_untouched,
+        check_nan_is_refused_naming_the_example,
+        check_number_types,
+        check_sizes,
+        check_stored_and_read_scores_are_equal,
+        check_not_fitted_is_an_error,
+        check_same_fit_same_result,
+        check_a_class_never_predicted_right,
+        check_too_little_to_fit_is_refused_in_words,
+        check_unsuitable_examples_are_refused,
+        check_info_is_complete,
+    )
+
+
+def check_scorer(make_scorer: MakeScorer) -> dict[str, str]:
+    """Run every check on an unknown score of your own.
+
+    Parameters
+    ----------
+    make_scorer : callable
+        Returns a fresh, unfitted :class:`lightwell.models.scorers.Scorer` each time.
+
+    Returns
+    -------
+    dict of str to str
+        By check: ``"passed"``, or ``"skipped: "`` and why.
+
+    Raises
+    ------
+    AssertionError
+        If a promise is broken; one line for each.
+
+    Examples
+    --------
+    >>> from lightwell.models.scorers import MaxLogit
+    >>> set(check_scorer(MaxLogit).values())
+    {'passed'}
+    """
+    return run(scorer_checks(), make_scorer)
