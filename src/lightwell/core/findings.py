@@ -18,7 +18,15 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_~ -]*(\.[^.\s][^.]*)*")
 
 @dataclass(frozen=True)
 class Null:
-    """What the same measure gives where there is nothing to find."""
+    """What the same measure gives where there is nothing to find.
+
+    Attributes
+    ----------
+    name : str
+        What it is, in words: ``"chance"``, ``"majority class"``.
+    value : float
+        Its value, on the measure's scale.
+    """
 
     name: str
     value: float
@@ -26,7 +34,15 @@ class Null:
 
 @dataclass(frozen=True)
 class Reference:
-    """A published value under the same protocol, and where it was read."""
+    """A published value under the same protocol.
+
+    Attributes
+    ----------
+    value : float
+        The value, on the measure's scale.
+    source : str
+        Where it was read.
+    """
 
     value: float
     source: str

@@ -58,7 +58,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Text:
-    r"""Plain paragraphs, parted by blank lines. Markup in it is shown, not obeyed.
+    r"""Plain paragraphs. Markup in it is shown, not obeyed.
+
+    Attributes
+    ----------
+    text : str
+        Paragraphs, parted by blank lines.
 
     Examples
     --------

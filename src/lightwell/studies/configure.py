@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
+from typing import Any, ClassVar, NoReturn, Protocol, TypeVar, get_origin
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
@@ -46,33 +46,73 @@ class _Parser(ArgumentParser):
             if isinstance(cause, LightwellError):
                 raise cause
             cause = cause.__cause__ or cause.__context__
-        name = _culprit(message)
-        known = _keys(self)
-        if name and name not in known:
-            raise ConfigError("unknown setting", got=f"'{name}'", fix=nearest(name, known)) from ex
-        raise ConfigError("settings cannot be used", got=" ".join(message.split())) from ex
+        name, keys = _culprit(message), _keys(self)
+        if name and name not in keys:
+            hint = nearest(name, keys | {key.rpartition(".")[2] for key in keys})
+            fix = hint if hint.startswith("Did") else "--help lists all settings."
+            raise ConfigError("unknown setting", got=f"'{name}'", fix=fix) from ex
+        told = " ".join(message.split())
+        value = _WRONG_VALUE.search(told)
+        if value:
+            raise ConfigError(
+                "a value does not fit", where=value[1], expected=_type_word(value[2]), got=value[3]
+            ) from ex
+        raise ConfigError("settings cannot be used", got=told.rstrip(".")) from ex
+
+
+_UNKNOWN = (
+    re.compile(r"Group '(?P<group>[\w.]+)' does not accept option '(?P<name>[\w.]+)'"),
+    re.compile(r"Option '(?P<name>[\w.]+)' is not accepted"),
+    re.compile(r"(?:arguments?: |[Kk]ey )[\"']?(?:--)?(?P<name>[\w.-]+)"),
+)
+_WRONG_VALUE = re.compile(
+    r'Parser key "([\w.]+)": (?:Expected an? |.*?Subtypes: \[)(.*?)(?:\]? Errors: .*Given|\. Got) value: (.*?)\.?$'
+)
 
 
 def _culprit(message: str) -> str | None:
     """Return the setting that one of jsonargparse's messages calls unknown."""
-    group = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message)
-    if group:
-        return f"{group[1]}.{group[2]}"
-    found = re.search(r"(?:arguments?: |[Kk]ey )[\"']?(?:--)?([\w.-]+)", message)
-    return found[1] if found else None
+    found = next((match for pattern in _UNKNOWN if (match := pattern.search(message))), None)
+    return ".".join(word for word in found.groups() if word) if found else None
+
+
+def _type_word(told: str) -> str:
+    """Return types as a reader knows them: ``int, null`` for ``<class 'int'>, <class 'NoneType'>``."""
+    plain = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", told)
+    return re.sub(r"typing\.(?:Literal\[(.*?)\]|(\w))", r"\1\2", plain).replace("NoneType", "null")
 
 
 def _keys(parser: ArgumentParser) -> set[str]:
     """Return every dotted key a parser knows."""
-    return {action.dest for action in parser._actions} - {"help"}
+    return {action.dest for action in parser._actions} - {"help", "print_shtab"}
 
 
-def _spelled_out(words: Sequence[str], keys: set[str]) -> list[str]:
+def _lists(parser: ArgumentParser) -> set[str]:
+    """Return the keys that take a list."""
+    return {a.dest for a in parser._actions if get_origin(getattr(a, "_typehint", None)) is tuple}
+
+
+def _spelled_out(words: Sequence[str], parser: ArgumentParser) -> list[str]:
     """Return command-line words with hyphens as underscores and a bare name led to the one group it is in.
 
-    ``--devices 2`` becomes ``--training.devices 2``; a name that two groups share is refused.
+    ``--devices 2`` becomes ``--training.devices 2``; a name that two groups share is refused. A list may be
+    written without its brackets: ``--logger tensorboard,wandb``.
     """
-    return [_spelled(word, keys) if word.startswith("--") else word for word in words]
+    keys, lists = _keys(parser), _lists(parser)
+    spelled: list[str] = []
+    of_list = False
+    for word in words:
+        if word.startswith("--"):
+            name, equals, value = _spelled(word, keys).partition("=")
+            of_list = name[2:] in lists
+            spelled.append(f"{name}={_bracketed(value)}" if equals and of_list else name + equals + value)
+        else:
+            spelled.append(_bracketed(word) if of_list else word)
+    return spelled
+
+
+def _bracketed(text: str) -> str:
+    return text if text.startswith("[") else f"[{text}]"
 
 
 def _spelled(word: str, keys: set[str]) -> str:
@@ -93,11 +133,20 @@ def presets(kind: type[Configurable]) -> list[str]:
     return sorted(p.stem for p in (PRESETS / kind.name).glob("*.yaml") if "-" not in p.stem)
 
 
-def preset_files(kind: type[Configurable], preset: str, data: str) -> list[Path]:
+def preset_files(kind: type[Configurable], preset: str, *special: str) -> list[Path]:
     """Return the YAML files of a preset, the later overriding the earlier.
 
-    ``<preset>.yaml``, then ``<preset>-<data set>.yaml`` where there is one. A path to a file of the
-    user's own is returned as it is.
+    ``<preset>.yaml``, then ``<preset>-<method>.yaml`` and ``<preset>-<data set>.yaml`` where there are any.
+    A path to a file of the user's own is returned as it is.
+
+    Parameters
+    ----------
+    kind : type
+        The study.
+    preset : str
+        Name or path.
+    *special : str
+        What the preset may have a file of its own for: the method, the data set.
 
     Raises
     ------
@@ -108,11 +157,11 @@ def preset_files(kind: type[Configurable], preset: str, data: str) -> list[Path]
         if not Path(preset).is_file():
             raise ConfigError("no such file of settings", where="preset", got=preset)
         return [Path(preset)]
-    base = PRESETS / kind.name / f"{preset}.yaml"
     if preset not in presets(kind):
         raise ConfigError("unknown preset", got=repr(preset), fix=nearest(preset, presets(kind)))
-    special = base.with_name(f"{preset}-{data}.yaml")
-    return [base, special] if special.is_file() else [base]
+    files = {path.stem: path for path in (PRESETS / kind.name).glob("*.yaml")}
+    names = [preset, *(f"{preset}-{word}" for word in special)]
+    return [files[name] for name in names if name in files]
 
 
 def make_parser(
@@ -162,13 +211,13 @@ def parse(kind: type[S], argv: Sequence[str], *, preset: str = "small", prog: st
     ConfigError
         If a setting is unknown (the nearest one is named) or a value does not fit.
     """
-    data = _peek(kind, argv, "data")
-    files = preset_files(kind, preset, data)
+    first = [f"--config={preset}"] if preset.endswith((".yaml", ".yml")) else []
+    chosen = {key: _peek(kind, [*first, *argv], key) for key in ("method", "data")}
+    files = preset_files(kind, preset, *map(str, chosen.values()))
     words = [word for file in files for word in ("--config", str(file))] + list(argv)
-    chosen = {key: _peek(kind, words, key) for key in ("method",)}
     parser = make_parser(kind, chosen, prog)
     try:
-        parsed = parser.parse_args(_spelled_out(words, _keys(parser)))
+        parsed = parser.parse_args(_spelled_out(words, parser))
         return _build(kind, parser, parsed)
     except LightwellError:
         raise
@@ -193,7 +242,7 @@ def _peek(kind: type[Configurable], argv: Sequence[str], key: str) -> Any:
         following = text if equals else (words[i + 1] if i + 1 < len(words) else "")
         if name == f"--{key}":
             value = following
-        elif name == "--config":
+        elif name == "--config" and following:
             value = _read_yaml(Path(following)).get(key, value)
     return value
 

@@ -21,7 +21,21 @@ from lightwell.report import Table
 
 @dataclass(frozen=True)
 class Stored:
-    """What a finished run left in its folder."""
+    """What a finished run left in its folder.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder.
+    status, settings : dict
+        Contents of ``run.json`` and ``config.yaml``.
+    findings : Findings
+        The numbers.
+    train, test : Representation
+        Views of the method's model, with scores.
+    decision : Decision
+        The score and rule that decide.
+    """
 
     folder: Path
     status: dict[str, Any]

@@ -20,7 +20,8 @@ from lightwell.data.resize import resized
 from lightwell.models import method, saved
 from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.report import Page
+from lightwell.models.rejection import ConformalRule
+from lightwell.report import Page, project
 from lightwell.studies.open_set import cards, measure
 from lightwell.studies.contract import Study
 from lightwell.training import Run, TrainingSettings, fit, represent
@@ -57,7 +58,7 @@ class OpenSet(Study):
     baseline : mapping
         Settings of the softmax baseline.
     baseline_lr : float or None
-        Learning rate of the baseline where it differs.
+        Learning rate of the softmax classifier where it differs from ``optimizer.lr``, alone or beside.
     network : str
         Body of both: ``small``, ``vgg32`` or ``module:function`` (in the seed: ``model``).
     optimizer : OptimizerSettings
@@ -146,8 +147,10 @@ class OpenSet(Study):
 
     def run(self, run: Run, dataset: Dataset | None = None) -> Findings:
         """Train, represent, score and explain; write everything but the page."""
+        _check_map(self.map)
         data = self._open_set_data(dataset)
         train, held_out = _hold_out(data.train, self.calibration)
+        _check_calibration(len(held_out), self.false_refusal)
         signature = _signature(train, self.network)
         run.record(
             data={
@@ -237,7 +240,7 @@ class OpenSet(Study):
         is_main = name == self.method
         settings = self.model if is_main else self.baseline
         optimizer = self.optimizer
-        if not is_main and self.baseline_lr is not None:
+        if name == BASELINE and self.baseline_lr is not None:
             optimizer = replace(optimizer, lr=self.baseline_lr)
         with global_seed(self.seed, "weights", name):
             model = method(name)(signature, settings, optimizer)
@@ -263,6 +266,24 @@ def _as_settings(value: Any, kind: type[Any]) -> Any:
                 raise ConfigError("unknown setting", where="model", got=repr(key), fix=nearest(key, known))
         return kind(**value)
     return kind() if value is None or not isinstance(value, kind) else value
+
+
+def _check_map(name: Literal["auto", "tsne", "pca", "pacmap", "umap"]) -> None:
+    """Refuse a map whose package is missing before hours of training, not after."""
+    project(np.zeros((1, 1)), method=name)
+
+
+def _check_calibration(n: int, rate: float) -> None:
+    """Refuse a hold-out too small for its promise before training."""
+    needed = ConformalRule(rate).needed
+    if n < needed:
+        raise ConfigError(
+            "too few held-out known images: no threshold can promise this rate of false refusals",
+            where="calibration",
+            expected=f"at least {needed} images for false_refusal {rate:g}",
+            got=n,
+            fix="Raise calibration, train_images or false_refusal.",
+        )
 
 
 def _hold_out(train: Dataset, share: float) -> tuple[Dataset, Dataset]:
