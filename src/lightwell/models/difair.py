@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,6 +18,8 @@ from torch.nn import functional
 from lightwell.core.axes import Axis
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
+from lightwell.core.seeds import generator
+from lightwell.data.dataset import Dataset
 from lightwell.models.anchors import Anchors
 from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
@@ -198,6 +201,24 @@ class Difair(Model):
     def unknown_score(self, codes: Tensor) -> Tensor:
         """Return the distance to the nearest anchor, B; larger is more unknown."""
         return self.distances(codes).min(dim=1).values
+
+    def training_data(self, train: Dataset, seed: int) -> Dataset:
+        """Return the training images, followed by uniform noise as one more class if settings ask for it."""
+        train = super().training_data(train, seed)
+        count = self.settings.noise_images
+        if not count:
+            return train
+        name = "noise"
+        while name in train.class_names:
+            name += "_"
+        noise = generator(seed, "noise images").integers(0, 256, (count, *train.image_shape), dtype=np.uint8)
+        return Dataset(
+            name=train.name,
+            inputs=np.concatenate([train.inputs, noise]),
+            labels=np.concatenate([train.labels, np.full(count, self.n_classes)]),
+            class_names=(*train.class_names, name),
+            ids=np.concatenate([np.asarray(train.ids), np.full(count, -1)]),
+        )
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the anchor term, the tuplet term and the penalties that are switched on."""

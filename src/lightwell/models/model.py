@@ -132,8 +132,30 @@ class Model(LightningModule):
         """Return the named, weighted terms whose sum is minimised."""
 
     def training_data(self, train: Dataset, seed: int) -> Dataset:
-        """Return what this model is trained on, made from the known training images."""
+        """Return what this model is trained on, made from the known training images.
+
+        Raises
+        ------
+        DataError
+            If their classes are not those of the model, or an image has no label.
+        """
         del seed
+        if train.class_names != self.signature.class_names:
+            raise DataError(
+                "the training classes are not those of the model",
+                where=train.name,
+                expected=self.signature.class_names,
+                got=train.class_names,
+            )
+        missing = int((train.labels < 0).sum())
+        if missing:
+            raise DataError(
+                "training images without a label",
+                where=train.name,
+                expected="a known class each",
+                got=f"{missing} of {len(train)} without",
+                fix="Leave them out: data.take(data.labels >= 0).",
+            )
         return train
 
     def feature_map(self, images: Tensor) -> Tensor:
@@ -145,6 +167,13 @@ class Model(LightningModule):
                 expected=f"B×{channels}×{height}×{width}",
                 got="×".join(map(str, images.shape)),
                 fix="Images go in channels first, of the size the model was trained on.",
+            )
+        if not images.is_floating_point():
+            raise DataError(
+                "a batch of images must be floating point",
+                expected="values in [0, 1]",
+                got=images.dtype,
+                fix="Divide uint8 images by 255.",
             )
         images = images.to(self.input_mean.dtype)
         return cast("Tensor", self.body((images - self.input_mean) / self.input_std))

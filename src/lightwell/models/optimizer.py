@@ -97,6 +97,11 @@ def learning_rate(settings: OptimizerSettings, epoch: float, epochs: int) -> flo
         The rate. During warm-up it rises in a straight line from ``lr * floor`` to the value that the
         schedule has at the end of the warm-up.
 
+    Notes
+    -----
+    The seed's code differs by two slips that are not kept: its cosine runs one epoch late (restarts at 201
+    and 401 of 600), and falls to ``lr * lr * 1e-3`` where ``lr * 1e-3`` was meant.
+
     Examples
     --------
     >>> paper = OptimizerSettings(lr=0.3, schedule="cosine_restarts", warmup=10)

@@ -12,8 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import lightwell
-from lightwell.core.errors import ModelFileError
+from lightwell.core.errors import ConfigError, DataError, ModelFileError
 from lightwell.core.files import (
+    MANIFEST,
     atomic_write,
     check_manifest,
     read_json,
@@ -22,6 +23,7 @@ from lightwell.core.files import (
     write_text,
 )
 from lightwell.core.representation import Representation
+from lightwell.core.seeds import preserved
 from lightwell.models import method
 from lightwell.models.anchors import Anchors
 from lightwell.models.model import Model
@@ -49,7 +51,7 @@ class Decision:
     def predict(self, representation: Representation) -> NDArray[np.int64]:
         """Return the predicted class of each example, -1 where it is refused as unknown, shape (n,)."""
         if representation.predictions is None:
-            raise ModelFileError("this representation holds no predictions", where="Decision.predict")
+            raise DataError("this representation holds no predictions", where="Decision.predict")
         scores = self.scorer.score(representation)
         refused = self.rule.refuse(scores, representation.predictions)
         return np.where(refused, -1, representation.predictions).astype(np.int64)
@@ -66,11 +68,20 @@ class Decision:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Decision:
-        """Read the object written by :meth:`to_dict`."""
-        anchors = None if record["anchors"] is None else Anchors(*record["anchors"])
-        scorer = make_scorer(record["score"], anchors)
-        scorer.state = None if record["state"] is None else np.array(record["state"], dtype=np.float64)
-        return cls(scorer, ConformalRule.from_dict(record["rule"]))
+        """Read the object written by :meth:`to_dict`.
+
+        Raises
+        ------
+        ModelFileError
+            If an entry is missing or not usable.
+        """
+        try:
+            anchors = None if record["anchors"] is None else Anchors(*record["anchors"])
+            scorer = make_scorer(record["score"], anchors)
+            scorer.state = None if record["state"] is None else np.array(record["state"], dtype=np.float64)
+            return cls(scorer, ConformalRule.from_dict(record["rule"]))
+        except (KeyError, TypeError, ValueError, ConfigError, DataError) as error:
+            raise ModelFileError("not a stored decision", got=f"{type(error).__name__}: {error}") from error
 
 
 def save(model: Model, folder: Path, *, decision: Decision | None = None, card: str = "") -> None:
@@ -100,7 +111,9 @@ def save(model: Model, folder: Path, *, decision: Decision | None = None, card: 
             "arguments": model.arguments(),
         },
     )
-    if decision is not None:
+    if decision is None:  # one of another model may lie there
+        (folder / "decision.json").unlink(missing_ok=True)
+    else:
         write_json(folder / "decision.json", decision.to_dict())
     write_text(folder / "README.md", card or f"# A {model.info.title} model\n")
     write_manifest(folder)
@@ -115,8 +128,8 @@ def load(folder: Path) -> Model:
         If a file is missing, damaged, of a newer format, or does not fit the model it names.
     """
     folder = Path(folder)
-    check_manifest(folder)
-    config = read_json(folder / "config.json")
+    _check(folder)
+    config = _record(folder / "config.json")
     if config.get("format") != FORMAT:
         raise ModelFileError(
             "this model was saved in another format",
@@ -125,7 +138,15 @@ def load(folder: Path) -> Model:
             got=config.get("format"),
             fix=f"It was written by lightwell {config.get('lightwell')}: use that version.",
         )
-    model = method(config["method"]).from_arguments(config["arguments"])
+    try:
+        with preserved():  # layers draw weights as they are made
+            model = method(config["method"]).from_arguments(config["arguments"])
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        raise ModelFileError(
+            "the settings of the saved model are not usable",
+            where=folder / "config.json",
+            got=f"{type(error).__name__}: {error}",
+        ) from error
     try:
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (RuntimeError, SafetensorError) as error:
@@ -142,8 +163,34 @@ def load_decision(folder: Path) -> Decision:
         If the folder is damaged or was saved without a decision.
     """
     folder = Path(folder)
-    check_manifest(folder)
+    _check(folder)
     file = folder / "decision.json"
     if not file.is_file():
         raise ModelFileError("this model was saved without a decision", where=file)
-    return Decision.from_dict(read_json(file))
+    return Decision.from_dict(_record(file))
+
+
+def _check(folder: Path) -> None:
+    """Compare with the checksums, which must cover everything that is going to be read."""
+    try:
+        check_manifest(folder)
+    except UnicodeDecodeError as error:
+        raise ModelFileError("the checksums are damaged", where=folder / MANIFEST, got=error) from error
+    lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
+    listed = {line.partition("  ")[2] for line in lines}
+    for name in ("config.json", "model.safetensors", "decision.json"):
+        if name not in listed and (name != "decision.json" or (folder / name).exists()):
+            raise ModelFileError("a file of the saved model has no checksum", where=folder / name)
+
+
+def _record(file: Path) -> dict[str, Any]:
+    """Read a JSON object."""
+    try:
+        record = read_json(file)
+    except DataError as error:
+        raise ModelFileError("a file of the saved model is not JSON", where=file, got=error.got) from error
+    if not isinstance(record, dict):
+        raise ModelFileError(
+            "a file of the saved model is no record", where=file, expected="a JSON object", got=type(record)
+        )
+    return record

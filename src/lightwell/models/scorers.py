@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from lightwell.core.errors import ConfigError, DataError, NotFittedError, nearest
 from lightwell.core.method import MethodInfo
@@ -76,6 +75,10 @@ class Scorer(ABC):
         DataError
             If what it reads is missing or holds NaN.
         """
+        return np.asarray(self._score(self._read(representation), representation), dtype=np.float64)
+
+    def _read(self, representation: Representation) -> Floats:
+        """Return the codes or logits, float64, rows in one piece so that no sum depends on the layout."""
         values = representation.logits if "logits" in self.info.consumes else representation.codes
         if values is None:
             raise DataError("this score reads logits and there are none", where=self.info.name)
@@ -84,7 +87,7 @@ class Scorer(ABC):
             raise DataError(
                 "the representation is not finite", where=f"{self.info.name}, example {row}", got=values[row]
             )
-        return np.asarray(self._score(values.astype(np.float64), representation), dtype=np.float64)
+        return np.ascontiguousarray(values, dtype=np.float64)
 
     @abstractmethod
     def _score(self, values: Floats, representation: Representation) -> Any: ...
@@ -158,7 +161,7 @@ class RelativeBlockSum(Scorer):
 
     def fit(self, known: Representation) -> Self:
         """Learn the usual evidence of each class, shape (K,)."""
-        sums = self._geometry.block_sums(known.codes)
+        sums = self._geometry.block_sums(self._read(known))
         usual = [_mean_of_class(sums[:, c], known, c) for c in range(sums.shape[1])]
         self.state = np.maximum(np.array(usual), 1e-12)
         return self
@@ -204,12 +207,19 @@ class ClassMeans(Scorer):
 
     def fit(self, known: Representation) -> Self:
         """Learn the mean code of each class, shape (K, D), from correctly classified examples."""
-        n_classes = len(known.class_names) or int(known.labels.max()) + 1
-        codes = known.codes.astype(np.float64)
+        codes = self._read(known)
+        n_classes = len(known.class_names) or int(known.labels.max(initial=0)) + 1
         self.state = np.stack([_mean_of_class(codes, known, c) for c in range(n_classes)])
         return self
 
     def _score(self, values: Floats, _representation: Representation) -> Any:
+        if values.shape[1] != self._fitted.shape[1]:
+            raise DataError(
+                "codes do not fit the class means",
+                where=self.info.name,
+                expected=f"(n, {self._fitted.shape[1]})",
+                got=values.shape,
+            )
         gaps = [np.square(values - mean).sum(axis=1) for mean in self._fitted]
         return np.sqrt(np.min(gaps, axis=0))
 
@@ -227,7 +237,10 @@ class MaxSoftmax(Scorer):
     needs_anchors = False
 
     def _score(self, values: Floats, _representation: Representation) -> Any:
-        return 1 - np.exp(values.max(axis=1) - logsumexp(values, axis=1))
+        # The share of all other classes, summed without the largest: 1 - p rounds to 0 for any sure example.
+        gaps = np.sort(values - values.max(axis=1, keepdims=True), axis=1)
+        others = np.exp(gaps[:, :-1]).sum(axis=1)
+        return others / (1 + others)
 
 
 class MaxLogit(Scorer):

@@ -156,6 +156,13 @@ Block: TypeAlias = Table | Figure | Text | Note | Numbers
 class Section:
     """Blocks under one heading.
 
+    Attributes
+    ----------
+    title : str
+        The heading.
+    blocks : tuple of Block
+        What stands below it, in order.
+
     Examples
     --------
     >>> len(Section("Refusals", (Text("One."), Text("Two."))).blocks)

@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightwell.core.errors import LightwellError
-from lightwell.core.seeds import global_seed
 from lightwell.data.dataset import Dataset
 from lightwell.models import METHODS, saved
 from lightwell.models.model import Model, evaluating
 from lightwell.testing.state import content, differences, observe_process
-from lightwell.testing.suite import possible_refusal, refusal, require
-from lightwell.testing.toys import data_for, images_for, seeded
+from lightwell.testing.suite import attempt, refusal, require
+from lightwell.testing.toys import data_for, images_for, seeded, training_pass
 from lightwell.training.represent import represent
 
 MakeModel = Callable[[], Model]
@@ -53,7 +52,7 @@ def _require_close(found: Array, wanted: Array, what: str, tolerance: float = TO
 
 
 def check_codes_depend_on_the_image(make_model: MakeModel) -> None:
-    """Different images have different, finite codes: without it the other checks would say nothing."""
+    """Require that images differ in their finite codes: else the other checks would say nothing."""
     codes = _codes(model := seeded(make_model), data_for(model))
     require(np.isfinite(codes).all(), "codes of ordinary random images are not finite")
     spread = float(np.ptp(codes, axis=0).max())
@@ -61,7 +60,7 @@ def check_codes_depend_on_the_image(make_model: MakeModel) -> None:
 
 
 def check_batch_size_does_not_matter(make_model: MakeModel) -> None:
-    """An image has the same code alone, in a small batch and in a large one."""
+    """Require that an image has the same code alone, in a small batch and in a large one."""
     model = seeded(make_model)
     data = data_for(model)
     whole = _codes(model, data)
@@ -70,7 +69,7 @@ def check_batch_size_does_not_matter(make_model: MakeModel) -> None:
 
 
 def check_chunks_do_not_matter(make_model: MakeModel) -> None:
-    """A data set has the same codes in pieces, each encoded by a call of its own, as whole."""
+    """Require that a data set has the same codes in pieces, each encoded by a call of its own."""
     model = seeded(make_model)
     data = data_for(model)
     pieces = [_codes(model, data.take(rows)) for rows in np.array_split(np.arange(data.n), [2, 3, 8])]
@@ -78,7 +77,7 @@ def check_chunks_do_not_matter(make_model: MakeModel) -> None:
 
 
 def check_order_does_not_matter(make_model: MakeModel) -> None:
-    """An image has the same code wherever it stands, and twice the same if it is there twice."""
+    """Require that an image has the same code wherever it stands, and however often."""
     model = seeded(make_model)
     data = data_for(model)
     rows = np.array([10, 3, 3, 0, 7, 1])
@@ -86,7 +85,7 @@ def check_order_does_not_matter(make_model: MakeModel) -> None:
 
 
 def check_device_does_not_matter(make_model: MakeModel) -> None:
-    """The codes on the machine's accelerator are those of the CPU, within 1e-3 (it may round coarser).
+    """Require that codes of the machine's accelerator are those of the CPU, within 1e-3 (it rounds coarser).
 
     Raises
     ------
@@ -104,7 +103,7 @@ def check_device_does_not_matter(make_model: MakeModel) -> None:
 
 
 def check_every_tensor_moves_with_the_model(make_model: MakeModel) -> None:
-    """No tensor stays behind when the model moves to another device; tried on torch's ``meta`` device.
+    """Require that no tensor stays behind when the model moves; tried on torch's ``meta`` device.
 
     A tensor must be a parameter or a buffer (``register_buffer``), not a plain attribute.
     """
@@ -116,39 +115,41 @@ def check_every_tensor_moves_with_the_model(make_model: MakeModel) -> None:
             codes = model(images.to("meta"))
             model.logits(codes)
     except RuntimeError as error:
-        raise AssertionError(f"a tensor stays behind when the model moves to another device: {error}") from error
+        raise AssertionError(
+            f"a tensor stays behind when the model moves to another device: {error}"
+        ) from error
     require(codes.device.type == "meta", f"codes of a model on another device are on {codes.device}")
     require(tuple(codes.shape) == wanted, f"another device changes the shape of the codes to {codes.shape}")
 
 
 def check_sizes(make_model: MakeModel) -> None:
-    """0, 1, a prime number and a number that the batch size does not divide are all fine."""
+    """Require that 0, 1, and a prime number of images that the batch size does not divide are all fine."""
     model = seeded(make_model)
     width = _codes(model, data_for(model)).shape[1]
     for n in (0, 1, 7):
+        found = _direct(model, images_for(model, n)).shape
+        require(found == (n, width), f"a batch of {n} images has codes of shape {found}")
         r = represent(model, data_for(model, n), batch_size=3)
         require(r.codes.shape == (n, width), f"{n} images have codes of shape {r.codes.shape}")
         require(r.codes.dtype == np.float32, f"codes of {n} images are {r.codes.dtype}, not float32")
         logits = None if r.logits is None else r.logits.shape
         require(logits == (n, model.n_classes), f"{n} images have logits of shape {logits}")
-        found = _direct(model, images_for(model, n)).shape
-        require(found == (n, width), f"a batch of {n} images has codes of shape {found}")
 
 
 def check_uint8_data(make_model: MakeModel) -> None:
-    """Images at rest (uint8, 0 to 255) have the codes of the same images in [0, 1]; no batch is uint8.
+    """Require that images at rest (uint8, 0 to 255) have the codes of the same images in [0, 1].
 
-    A batch of uint8 numbers would be read as images 255 times too bright, so it is refused.
+    A *batch* of uint8 numbers would be read as images 255 times too bright: it is refused.
     """
     model = seeded(make_model)
     data = data_for(model)
     by_hand = torch.tensor(data.inputs.astype(np.float32) / 255).permute(0, 3, 1, 2)
     _require_close(_codes(model, data), _direct(model, by_hand), "storing images as uint8")
-    refusal("a batch of uint8 images", lambda: _direct(model, (by_hand * 255).to(torch.uint8)))
+    refusal("a batch of uint8 images", _direct, model, (by_hand * 255).to(torch.uint8))
 
 
 def check_float_types(make_model: MakeModel) -> None:
-    """Images in [0, 1] as float64 or float16 have the codes of the same values as float32."""
+    """Require that float64 and float16 images have the codes of the same values as float32."""
     model = seeded(make_model)
     for dtype in (torch.float64, torch.float16):
         images = images_for(model).to(dtype)
@@ -156,22 +157,22 @@ def check_float_types(make_model: MakeModel) -> None:
 
 
 def check_nan_is_seen_and_stays_in_its_row(make_model: MakeModel) -> None:
-    """A broken image is refused or has a code that is not finite; its neighbours keep theirs."""
+    """Require that a broken image is refused or has a broken code; its neighbours keep theirs."""
     model = seeded(make_model)
     images = images_for(model)
     whole = _direct(model, images)
     images[4, :, 1, 1] = torch.nan
-    found: list[Array] = []
-    if possible_refusal("an image with NaN", lambda: found.append(_direct(model, images))):
+    found = attempt("an image with NaN", _direct, model, images)
+    if isinstance(found, LightwellError):
         return
-    require(not np.isfinite(found[0][4]).all(), "an image with NaN has a finite code, as if it were sound")
+    require(not np.isfinite(found[4]).all(), "an image with NaN has a finite code, as if it were sound")
     others = np.arange(len(whole)) != 4
-    require(np.isfinite(found[0][others]).all(), "NaN in one image spoils the codes of others")
-    _require_close(found[0][others], whole[others], "NaN in another image")
+    require(np.isfinite(found[others]).all(), "NaN in one image spoils the codes of others")
+    _require_close(found[others], whole[others], "NaN in another image")
 
 
 def check_wrong_images_are_refused(make_model: MakeModel) -> None:
-    """Images of another size, number of channels or of axes are refused, saying what was expected."""
+    """Require that images of another size or number of channels are refused in words."""
     model = seeded(make_model)
     height, width, channels = model.signature.image_shape
     wrong = {
@@ -182,22 +183,20 @@ def check_wrong_images_are_refused(make_model: MakeModel) -> None:
         "an image without its batch": (channels, height, width),
     }
     for what, shape in wrong.items():
-        error = refusal(what, lambda shape=shape: _direct(model, torch.zeros(shape)))  # type: ignore[misc]
+        error = refusal(what, _direct, model, torch.zeros(shape))
         facts = error.expected is not None and error.got is not None
         require(facts, f"the refusal of {what} does not say what was expected and what came: {error}")
 
 
 def check_same_seed_same_result(make_model: MakeModel) -> None:
-    """Two models of one seed have the same weights, codes, loss terms and gradients, bit for bit."""
+    """Require that one seed gives the same weights, codes, loss terms and gradients, bit for bit."""
     outcomes = []
     for _ in range(2):
         model = seeded(make_model)
         data = data_for(model)
         weights = {name: content(tensor) for name, tensor in model.state_dict().items()}
         codes = content(_codes(model, data))
-        with global_seed(0, "conformance step"):
-            terms = model.train().losses(images_for(model), torch.tensor(data.labels))
-            torch.stack(list(terms.values())).sum().backward()
+        terms = training_pass(model, images_for(model), torch.tensor(data.labels))
         slopes = {n: content(p.grad) for n, p in model.named_parameters() if p.grad is not None}
         outcomes.append((weights, codes, {name: content(term) for name, term in terms.items()}, slopes))
     for what, first, second in zip(("weights", "codes", "loss terms", "gradients"), *outcomes, strict=True):
@@ -205,7 +204,7 @@ def check_same_seed_same_result(make_model: MakeModel) -> None:
 
 
 def check_saved_and_loaded_codes_are_equal(make_model: MakeModel) -> None:
-    """A model written with ``lightwell.models.saved`` and read back gives the same codes, bit for bit.
+    """Require that a model written and read by ``models.saved`` gives the same codes, bit for bit.
 
     Saving changes nothing of it, and loading leaves the global random state alone.
     """
@@ -218,14 +217,15 @@ def check_saved_and_loaded_codes_are_equal(make_model: MakeModel) -> None:
         untouched = copy.deepcopy(model.state_dict())
         saved.save(model, Path(folder))
         process = observe_process()
-        try:
-            loaded = saved.load(Path(folder))
-        except LightwellError as error:
-            raise AssertionError(f"what was just saved cannot be loaded: {error}") from error
+        loaded = attempt("loading what was just saved", saved.load, Path(folder))
         changed = differences(process, observe_process())
+    if isinstance(loaded, LightwellError):
+        raise AssertionError(f"what was just saved cannot be loaded: {loaded}")  # noqa: TRY004
     require(not changed, f"loading a model changes {', '.join(changed)}")
     same = all(torch.equal(tensor, untouched[name]) for name, tensor in model.state_dict().items())
     require(same, "saving a model changes its weights")
-    require(type(loaded) is type(model), f"a saved {type(model).__name__} comes back as {type(loaded).__name__}")
+    require(
+        type(loaded) is type(model), f"a saved {type(model).__name__} comes back as {type(loaded).__name__}"
+    )
     require(np.array_equal(before, _codes(loaded, data)), "a saved and loaded model gives other codes")
     require(loaded.arguments() == model.arguments(), "a saved and loaded model has other settings")

@@ -9,43 +9,47 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lightwell.core.errors import LightwellError
-from lightwell.core.seeds import global_seed
 from lightwell.data.dataset import Dataset
 from lightwell.models.model import Model, evaluating
 from lightwell.models.scorers import make_scorer
 from lightwell.testing.codes import TOLERANCE, MakeModel
 from lightwell.testing.state import Interruption, content, differences, disturb, forward_calls, observe
-from lightwell.testing.suite import check_record, possible_refusal, require
-from lightwell.testing.toys import data_for, images_for, seeded
+from lightwell.testing.suite import attempt, check_record, require
+from lightwell.testing.toys import data_for, images_for, seeded, training_pass
 from lightwell.training.represent import axis_maps, represent
 
 
 def check_arguments_are_untouched(make_model: MakeModel) -> None:
-    """Neither encoding nor a training step changes the images, labels and data sets that are handed in."""
+    """Require that neither encoding nor a training step changes the images and labels handed in."""
     model = seeded(make_model)
     data, images = data_for(model), images_for(model)
     labels = torch.tensor(data.labels)
-    given = {"images": images, "labels": labels, "data set's images": data.inputs, "data set's labels": data.labels}
+    given: dict[str, Tensor | np.ndarray[Any, Any]] = {
+        "images": images,
+        "labels": labels,
+        "data set's images": data.inputs,
+        "data set's labels": data.labels,
+    }
     before = {what: content(array) for what, array in given.items()}
     represent(model, data)
     model.training_data(data, seed=0)
     with evaluating(model):
         model.logits(model(images))
         model.axis_maps(images)
-    with global_seed(0, "conformance step"):
-        torch.stack(list(model.train().losses(images, labels).values())).sum().backward()
+    training_pass(model, images, labels)
     changed = [what for what, array in given.items() if content(array) != before[what]]
     require(not changed, f"the caller's {' and '.join(changed)} were changed")
 
 
 def check_codes_given_to_logits_are_untouched(make_model: MakeModel) -> None:
-    """Reading class scores off codes does not change the codes."""
+    """Require that reading class scores off codes does not change the codes."""
     model = seeded(make_model)
     with evaluating(model):
         codes = model(images_for(model))
@@ -55,7 +59,7 @@ def check_codes_given_to_logits_are_untouched(make_model: MakeModel) -> None:
 
 
 def check_state_is_restored(make_model: MakeModel) -> None:
-    """After encoding, modes, hooks, ``requires_grad``, gradients, weights, random state are as they were.
+    """Require modes, hooks, ``requires_grad``, gradients, weights and random state as they were.
 
     Three ways: through ``represent`` and ``axis_maps`` on a model in a mixed state; called directly in
     evaluation mode; and its losses in evaluation mode, as after each epoch.
@@ -74,7 +78,7 @@ def check_state_is_restored(make_model: MakeModel) -> None:
 
 
 def check_state_is_restored_after_an_error(make_model: MakeModel) -> None:
-    """An error early, midway or late in the encoding, or a refused image, leaves no trace either."""
+    """Require that an error early, midway or late, or a refused image, leaves no trace either."""
     model = seeded(make_model)
     data = data_for(model)
     with forward_calls() as calls:
@@ -102,7 +106,7 @@ def _left_as_found(model: Model, what: str) -> Iterator[None]:
 
 
 def check_axes_cover_the_codes(make_model: MakeModel) -> None:
-    """Every column of the codes belongs to exactly one axis, and each axis has a name of its own."""
+    """Require that each column of the codes belongs to exactly one axis, each axis with its own name."""
     model = seeded(make_model)
     width = represent(model, data_for(model)).codes.shape[1]
     columns = sorted(column for axis in model.axes for column in axis.indices)
@@ -115,13 +119,14 @@ def check_axes_cover_the_codes(make_model: MakeModel) -> None:
 
 
 def check_info_is_complete(make_model: MakeModel) -> None:
-    """The record is whole, each capability it claims is there, and each score it names can be made."""
+    """Require a whole record, every capability it claims, and every score the model names."""
     model = seeded(make_model)
     check_record(model.info, "encode")
     require(model.scores, f"{model.info.name} names no unknown score")
     for name in model.scores:
-        error = possible_refusal(f"making the score '{name}'", lambda: make_scorer(name, model.anchors))  # noqa: B023
-        require(error is None, f"the score '{name}' does not suit this model: {error}")
+        scorer = attempt(f"making the score '{name}'", make_scorer, name, model.anchors)
+        suits = not isinstance(scorer, LightwellError)
+        require(suits, f"the score '{name}' does not suit this model: {scorer}")
     images = images_for(model)
     with evaluating(model):
         codes = model(images)
@@ -141,12 +146,14 @@ def _check_capabilities(model: Model, images: Tensor, codes: Tensor) -> None:
         require(callable(score), "'unknown_score' is claimed and missing")
         found = score(codes) if score is not None else codes
         usable = tuple(found.shape) == (len(codes),) and bool(torch.isfinite(found).all())
-        require(usable, f"'unknown_score' must be one finite number an image, its shape is {tuple(found.shape)}")
+        require(
+            usable, f"'unknown_score' must be one finite number an image, its shape is {tuple(found.shape)}"
+        )
 
 
 def check_losses_are_finite_and_named(make_model: MakeModel) -> None:
-    """The loss is a sum of named finite scalars with finite gradients, for one image and one class too."""
-    model = seeded(make_model).train()
+    """Require named finite loss terms with finite gradients, for one image and one class too."""
+    model = seeded(make_model)
     data = data_for(model)
     batches = {
         "images of all classes": np.arange(data.n),
@@ -155,21 +162,19 @@ def check_losses_are_finite_and_named(make_model: MakeModel) -> None:
     }
     for what, rows in batches.items():
         model.zero_grad()
-        with global_seed(0, "conformance step"):
-            terms = model.losses(images_for(model)[rows], torch.tensor(data.labels[rows]))
+        terms = training_pass(model, images_for(model)[rows], torch.tensor(data.labels[rows]))
         require(terms, f"there is no loss term on {what}")
         for name, term in terms.items():
-            require(isinstance(name, str) and name.isidentifier(), f"{name!r} is no name for a loss term")
+            require(str(name).isidentifier(), f"{name!r} is no name for a loss term")
             require(term.ndim == 0, f"the loss term '{name}' has shape {tuple(term.shape)}, not one number")
             require(torch.isfinite(term), f"the loss term '{name}' is {term.item()} on {what}")
-        torch.stack(list(terms.values())).sum().backward()
         slopes = [p.grad for p in model.parameters() if p.grad is not None]
         require(slopes, f"the loss on {what} moves no weight")
         require(all(torch.isfinite(g).all() for g in slopes), f"a gradient on {what} is not finite")
 
 
 def check_missing_labels(make_model: MakeModel) -> None:
-    """Images without a label (-1) are encoded as any other, and never taken for a class in training."""
+    """Require that images without a label (-1) are encoded as any other, and never trained on as a class."""
     model = seeded(make_model)
     data = data_for(model)
     partly = data.labels.copy()
@@ -180,14 +185,14 @@ def check_missing_labels(make_model: MakeModel) -> None:
     require(np.array_equal(without.labels, partly), "a missing label (-1) does not stay -1")
     if "labels" not in model.info.consumes:
         return
-    used: list[Dataset] = []
-    asked = "training data with a missing label"
-    if possible_refusal(asked, lambda: used.append(model.training_data(unlabelled, seed=0))) is None:
-        require((used[0].labels >= 0).all(), f"{asked} are neither refused nor left out by training_data()")
+    used = attempt("training data with a missing label", model.training_data, unlabelled, 0)
+    if isinstance(used, Dataset):
+        known = (used.labels >= 0).all()
+        require(known, "images with a missing label are neither refused nor left out by training_data()")
 
 
 def check_training_data_follow_the_seed(make_model: MakeModel) -> None:
-    """What the model trains on is a function of the data and the seed, and keeps every image handed in."""
+    """Require that the training data are a function of data and seed, and hold every image handed in."""
     model = seeded(make_model)
     data = data_for(model)
     before = observe(model)

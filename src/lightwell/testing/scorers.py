@@ -13,13 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from lightwell.core.errors import DataError, NotFittedError
+from lightwell.core.errors import DataError, LightwellError, NotFittedError
 from lightwell.core.representation import Floats, Representation
 from lightwell.models.rejection import ConformalRule
 from lightwell.models.saved import Decision
 from lightwell.models.scorers import SCORERS, Scorer
 from lightwell.testing.state import content, differences, observe_process
-from lightwell.testing.suite import Check, check_record, named, possible_refusal, refusal, require, run
+from lightwell.testing.suite import Check, attempt, check_record, named, refusal, require, run
 from lightwell.testing.toys import known_examples, unknown_examples
 
 MakeScorer = Callable[[], Scorer]
@@ -45,7 +45,7 @@ def _require_equal(found: Floats, wanted: Floats, what: str) -> None:
 
 
 def check_larger_is_more_unknown(make_scorer: MakeScorer) -> None:
-    """Examples without evidence for any class score higher than examples that lie at an anchor, all of them."""
+    """Require that examples without evidence for any class all score higher than clear examples."""
     scorer, examples = _fitted(make_scorer)
     scores = scorer.score(examples)
     known, unknown = scores[examples.known], scores[~examples.known]
@@ -57,7 +57,7 @@ def check_larger_is_more_unknown(make_scorer: MakeScorer) -> None:
 
 
 def check_batch_size_does_not_matter(make_scorer: MakeScorer) -> None:
-    """An example has exactly the same score alone, in pieces of a data set and in the whole."""
+    """Require that an example has exactly the same score alone, in pieces of a data set and in the whole."""
     scorer, examples = _fitted(make_scorer)
     whole = scorer.score(examples)
     for size in (1, 3, 7):
@@ -67,7 +67,7 @@ def check_batch_size_does_not_matter(make_scorer: MakeScorer) -> None:
 
 
 def check_order_does_not_matter(make_scorer: MakeScorer) -> None:
-    """An example has exactly the same score wherever it stands, and in arrays of any memory order."""
+    """Require that an example has exactly the same score wherever it stands, in any memory order."""
     scorer, examples = _fitted(make_scorer)
     whole = scorer.score(examples)
     rows = np.r_[np.arange(examples.n)[::-1], 3, 3]
@@ -78,7 +78,7 @@ def check_order_does_not_matter(make_scorer: MakeScorer) -> None:
 
 
 def check_arguments_are_untouched(make_scorer: MakeScorer) -> None:
-    """Neither fitting nor scoring changes the arrays handed in, or the global random state."""
+    """Require that neither fitting nor scoring changes the arrays handed in, or the random state."""
     scorer = make_scorer()
     known, examples = known_examples(scorer.anchors), unknown_examples(scorer.anchors)
     given = {
@@ -94,27 +94,27 @@ def check_arguments_are_untouched(make_scorer: MakeScorer) -> None:
 
 
 def check_nan_is_refused_naming_the_example(make_scorer: MakeScorer) -> None:
-    """NaN or infinity is refused with the number of the first such example; fitting never learns from it."""
+    """Require that NaN and infinity are refused by the number of the example, and never learnt from."""
     for bad in (np.nan, np.inf):
         scorer, examples = _fitted(make_scorer)
-        error = refusal(f"an example that holds {bad}", lambda: scorer.score(_broken(examples, 17, bad)))  # noqa: B023
+        error = refusal(f"an example that holds {bad}", scorer.score, _broken(examples, 17, bad))
         require(re.search(r"\b17\b", str(error)), f"the refusal of {bad} does not name example 17: {error}")
         again = make_scorer()
         spoilt = _broken(known_examples(again.anchors), 5, bad)
-        if possible_refusal(f"fitting on {bad}", lambda: again.fit(spoilt)) is None:  # noqa: B023
+        if not isinstance(attempt(f"fitting on {bad}", again.fit, spoilt), LightwellError):
             require(np.isfinite(again.score(examples)).all(), f"fitting learns {bad} from a broken example")
 
 
 def _broken(examples: Representation, row: int, value: float) -> Representation:
     """Return the examples with this value in one row, and a later one, of all that can be scored."""
-    arrays = {"codes": examples.codes.copy(), "logits": np.array(examples.logits)}
-    for array in arrays.values():
+    codes, logits = examples.codes.copy(), np.array(examples.logits)
+    for array in (codes, logits):
         array[[row, row + 2], -1] = value
-    return replace(examples, **arrays)
+    return replace(examples, codes=codes, logits=logits)
 
 
 def check_number_types(make_scorer: MakeScorer) -> None:
-    """The same numbers as float16, float32, float64 or integers have exactly the same float64 scores."""
+    """Require that floats of any width and integers of the same value have exactly the same scores."""
     scorer, examples = _fitted(make_scorer)
 
     def as_type(dtype: str) -> Representation:
@@ -129,7 +129,7 @@ def check_number_types(make_scorer: MakeScorer) -> None:
 
 
 def check_sizes(make_scorer: MakeScorer) -> None:
-    """0, 1 and a prime number of examples have as many finite scores."""
+    """Require that 0, 1 and a prime number of examples have as many finite scores."""
     scorer, examples = _fitted(make_scorer)
     for n in (0, 1, 7):
         scores = scorer.score(examples.take(np.arange(n)))
@@ -138,7 +138,7 @@ def check_sizes(make_scorer: MakeScorer) -> None:
 
 
 def check_stored_and_read_scores_are_equal(make_scorer: MakeScorer) -> None:
-    """A decision made with it, written as JSON and read back, scores and refuses exactly the same."""
+    """Require that a decision made with it scores and refuses the same after a trip through JSON."""
     scorer, examples = _fitted(make_scorer)
     name = scorer.info.name
     require(name in SCORERS, f"lightwell.models.scorers.SCORERS does not know '{name}': add the class")
@@ -154,18 +154,17 @@ def check_stored_and_read_scores_are_equal(make_scorer: MakeScorer) -> None:
 
 
 def check_not_fitted_is_an_error(make_scorer: MakeScorer) -> None:
-    """Before ``fit`` a score is a ``NotFittedError``, unless fitting teaches it nothing."""
+    """Require a ``NotFittedError`` before ``fit``, unless fitting teaches the scorer nothing."""
     scorer, examples = _fitted(make_scorer)
-    fresh: list[Floats] = []
-    error = possible_refusal("scoring before fit", lambda: fresh.append(make_scorer().score(examples)))
-    if error is None:
-        _require_equal(fresh[0], scorer.score(examples), "fit was not asked for, and it")
+    fresh = attempt("scoring before fit", make_scorer().score, examples)
+    if isinstance(fresh, LightwellError):
+        require(isinstance(fresh, NotFittedError), f"scoring before fit is no NotFittedError: {fresh}")
     else:
-        require(isinstance(error, NotFittedError), f"scoring before fit is no NotFittedError: {error}")
+        _require_equal(fresh, scorer.score(examples), "fit was not asked for, and it")
 
 
 def check_same_fit_same_result(make_scorer: MakeScorer) -> None:
-    """Fitting twice, or another scorer on the same examples, gives exactly the same; ``fit`` returns itself."""
+    """Require that two fits on the same examples give exactly the same, and ``fit`` the scorer itself."""
     scorer, examples = _fitted(make_scorer)
     once = scorer.score(examples)
     require(scorer.fit(known_examples(scorer.anchors, seed=5)) is scorer, "fit does not return the scorer")
@@ -174,7 +173,7 @@ def check_same_fit_same_result(make_scorer: MakeScorer) -> None:
 
 
 def check_a_class_never_predicted_right(make_scorer: MakeScorer) -> None:
-    """Fitting on examples of which one class is always taken for another leaves every score finite."""
+    """Require finite scores after a fit in which one class was always taken for another."""
     scorer, examples = _fitted(make_scorer)
     known = known_examples(scorer.anchors)
     classes = np.array(known.predictions)
@@ -184,7 +183,7 @@ def check_a_class_never_predicted_right(make_scorer: MakeScorer) -> None:
 
 
 def check_too_little_to_fit_is_refused_in_words(make_scorer: MakeScorer) -> None:
-    """Fitting on no example, on one class only or on unlabelled ones works, or is refused with a reason."""
+    """Require that a fit on no example, one class only or no label works, or is refused in words."""
     _, examples = _fitted(make_scorer)
     known = known_examples(make_scorer().anchors)
     for what, few in {
@@ -193,12 +192,12 @@ def check_too_little_to_fit_is_refused_in_words(make_scorer: MakeScorer) -> None
         "no label": replace(known, labels=np.full(known.n, -1)),
     }.items():
         scorer = make_scorer()
-        if possible_refusal(f"fitting on {what}", lambda: scorer.fit(few)) is None:  # noqa: B023
+        if not isinstance(attempt(f"fitting on {what}", scorer.fit, few), LightwellError):
             require(np.isfinite(scorer.score(examples)).all(), f"fitting on {what} makes scores not finite")
 
 
 def check_unsuitable_examples_are_refused(make_scorer: MakeScorer) -> None:
-    """Missing logits, or codes of another width than was fitted, are a ``DataError`` or do not matter."""
+    """Require that missing logits or codes of another width are a ``DataError``, or do not matter."""
     scorer, examples = _fitted(make_scorer)
     whole = scorer.score(examples)
     wider = np.concatenate([examples.codes, np.ones((examples.n, 1))], axis=1)
@@ -206,15 +205,15 @@ def check_unsuitable_examples_are_refused(make_scorer: MakeScorer) -> None:
         "an example without logits": replace(examples, logits=None),
         "a code with a column more": replace(examples, codes=wider),
     }.items():
-        found: list[Floats] = []
-        error = possible_refusal(what, lambda: found.append(scorer.score(other)))  # noqa: B023
-        require(error is None or isinstance(error, DataError), f"the refusal of {what} is no DataError: {error}")
-        if error is None:
-            require(found[0].shape == whole.shape, f"{what} changes the shape of the scores")
+        found = attempt(what, scorer.score, other)
+        if isinstance(found, LightwellError):
+            require(isinstance(found, DataError), f"the refusal of {what} is no DataError: {found}")
+        else:
+            require(found.shape == whole.shape, f"{what} changes the shape of the scores")
 
 
 def check_info_is_complete(make_scorer: MakeScorer) -> None:
-    """The record is whole, and says whether the score reads codes or logits."""
+    """Require a whole record, which says whether the score reads codes or logits."""
     info = make_scorer().info
     check_record(info, "unknown_score")
     require(set(info.consumes) & {"codes", "logits"}, f"{info.name} says neither 'codes' nor 'logits'")

@@ -82,7 +82,9 @@ def content(array: Tensor | np.ndarray[Any, Any]) -> tuple[str, tuple[int, ...],
 
 
 def disturb(module: nn.Module) -> None:
-    """Bring a network into a state that nobody restores by luck: mixed modes, frozen parts, gradients, a hook.
+    """Bring a network into a state that nobody restores by luck.
+
+    Modes are mixed, half of the parameters frozen, some have gradients, and the network has a hook.
 
     Examples
     --------

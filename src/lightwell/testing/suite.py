@@ -8,8 +8,10 @@ from typing import TypeAlias, TypeVar
 from unittest import SkipTest
 
 from lightwell.core.errors import LightwellError
+from lightwell.core.method import MethodInfo
 
 Subject = TypeVar("Subject")
+Result = TypeVar("Result")
 Check: TypeAlias = Callable[[Callable[[], Subject]], None]
 """Takes a function that makes a fresh subject, raises ``AssertionError`` where a promise is broken."""
 
@@ -60,7 +62,7 @@ def run(checks: Sequence[tuple[str, Check[Subject]]], make: Callable[[], Subject
             outcome[name] = f"skipped: {reason}"
         except AssertionError as error:
             failed.append(f"{name}: {error}")
-        except Exception as error:  # noqa: BLE001 - whatever a foreign subject throws is a finding
+        except Exception as error:  # whatever a foreign subject throws is a finding
             failed.append(f"{name}: broke off with {type(error).__name__}: {error}")
         else:
             outcome[name] = "passed"
@@ -74,8 +76,8 @@ def require(holds: object, sentence: str) -> None:
         raise AssertionError(sentence)
 
 
-def refusal(what: str, action: Callable[[], object]) -> LightwellError:
-    """Do what must be refused, and return the refusal.
+def attempt(what: str, action: Callable[..., Result], *arguments: object) -> Result | LightwellError:
+    """Do what may be refused in words, but must not end in any other error.
 
     Parameters
     ----------
@@ -83,11 +85,40 @@ def refusal(what: str, action: Callable[[], object]) -> LightwellError:
         What is asked for, as the start of a sentence.
     action : callable
         Asks for it.
+    *arguments : object
+        Handed to it.
 
     Returns
     -------
-    LightwellError
-        The error that was raised.
+    object
+        What the action returns, or the refusal.
+
+    Raises
+    ------
+    AssertionError
+        If the action ended in an error that is not a :class:`LightwellError`.
+
+    Examples
+    --------
+    >>> attempt("the number 7", int, "7")
+    7
+    >>> attempt("the number seven", int, "seven")
+    Traceback (most recent call last):
+    AssertionError: the number seven ended in a bare ValueError (invalid literal ...
+    """
+    try:
+        return action(*arguments)
+    except LightwellError as error:
+        return error
+    except Exception as error:
+        raise AssertionError(
+            f"{what} ended in a bare {type(error).__name__} ({error}): "
+            "say in a LightwellError what was expected and what came"
+        ) from error
+
+
+def refusal(what: str, action: Callable[..., object], *arguments: object) -> LightwellError:
+    """Do what must be refused in words, and return the refusal (parameters as in :func:`attempt`).
 
     Raises
     ------
@@ -96,28 +127,14 @@ def refusal(what: str, action: Callable[[], object]) -> LightwellError:
 
     Examples
     --------
-    >>> refusal("a width of 0", int)
+    >>> refusal("a width of 0", int, 0)
     Traceback (most recent call last):
     AssertionError: a width of 0 was accepted: it must be refused with a LightwellError
     """
-    error = possible_refusal(what, action)
-    if error is None:
-        raise AssertionError(f"{what} was accepted: it must be refused with a LightwellError")
-    return error
-
-
-def possible_refusal(what: str, action: Callable[[], object]) -> LightwellError | None:
-    """Do what may be refused; return the refusal, or None (arguments as in :func:`refusal`)."""
-    try:
-        action()
-    except LightwellError as error:
-        return error
-    except Exception as error:
-        raise AssertionError(
-            f"{what} ended in a bare {type(error).__name__} ({error}): "
-            "say in a LightwellError what was expected and what came"
-        ) from error
-    return None
+    outcome = attempt(what, action, *arguments)
+    if not isinstance(outcome, LightwellError):
+        raise AssertionError(f"{what} was accepted: it must be refused with a LightwellError")  # noqa: TRY004
+    return outcome
 
 
 def check_record(info: object, needed: str) -> None:
@@ -135,10 +152,8 @@ def check_record(info: object, needed: str) -> None:
     AssertionError
         If it is no such record, or an entry cannot be right.
     """
-    from lightwell.core.method import MethodInfo
-
     if not isinstance(info, MethodInfo):
-        raise AssertionError(f"info must be a MethodInfo, it is {info!r}")
+        raise AssertionError(f"info must be a MethodInfo, it is {info!r}")  # noqa: TRY004 - a check that fails
     require(
         re.fullmatch(r"[a-z][a-z0-9_]*", info.name),
         f"the name {info.name!r} cannot be typed as one lower-case word on the command line",

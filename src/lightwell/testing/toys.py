@@ -46,6 +46,14 @@ def images_for(model: Model, n: int = 11, seed: int = 0) -> Tensor:
     return to_images(torch.tensor(data_for(model, n, seed).inputs))
 
 
+def training_pass(model: Model, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Compute the loss terms in training mode and their gradients, the same at every call."""
+    with global_seed(0, "conformance step"):
+        terms = model.train().losses(images, labels)
+        torch.autograd.backward(torch.stack(list(terms.values())).sum())
+    return terms
+
+
 def known_examples(anchors: Anchors | None, n: int = 23, seed: int = 0) -> Representation:
     """Return clear examples: codes close to the anchor of their class, all predicted right.
 
@@ -79,9 +87,7 @@ def unknown_examples(anchors: Anchors | None, n: int = 23, seed: int = 1) -> Rep
     return _representation(geometry, np.zeros((n, geometry.width)), np.full(n, -1), seed)
 
 
-def _representation(
-    geometry: Anchors, centres: np.ndarray, labels: np.ndarray, seed: int
-) -> Representation:
+def _representation(geometry: Anchors, centres: np.ndarray, labels: np.ndarray, seed: int) -> Representation:
     noise = generator(seed, "conformance codes").normal(0, 0.05 * geometry.value, centres.shape)
     codes = np.abs(centres + noise)
     logits = geometry.block_sums(codes) * 10 / (geometry.value * geometry.n_features)

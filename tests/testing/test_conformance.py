@@ -1,0 +1,98 @@
+"""Every method and every unknown score of the house keeps every promise of the suite."""
+
+from __future__ import annotations
+
+from unittest import SkipTest
+
+import pytest
+
+from lightwell.models import METHODS, method
+from lightwell.models.anchors import Anchors
+from lightwell.models.model import Signature
+from lightwell.models.scorers import SCORERS, make_scorer
+from lightwell.testing import check_model, check_scorer, model_checks, scorer_checks
+from lightwell.testing.suite import named, refusal, run
+
+GREY = Signature(("cat", "dog", "owl"), (8, 8, 1))
+COLOUR = Signature(("a", "b", "c", "d"), (12, 9, 3), mean=(0.4, 0.5, 0.3), std=(0.2, 0.3, 0.25))
+VARIANTS = {
+    "difair": (
+        {},
+        {"features": 1, "loss": "hard", "tuplet": "none"},
+        {
+            "features": 2,
+            "tuplet": "distance",
+            "activation": "sigmoid",
+            "batch_norm": True,
+            "std_penalty": "exponential",
+            "noise_images": 5,
+        },
+    ),
+    "softmax": ({}, {"head": "linear", "label_smoothing": 0.1}),
+}
+MODELS = [
+    pytest.param(name, settings, signature, id=f"{name}-{number}-{'grey' if signature is GREY else 'colour'}")
+    for name in METHODS
+    for number, settings in enumerate(VARIANTS.get(name, ({},)))
+    for signature in (GREY, COLOUR)
+]
+
+
+@pytest.mark.parametrize(("method_name", "settings", "signature"), MODELS)
+@pytest.mark.parametrize(("name", "check"), model_checks(), ids=[name for name, _ in model_checks()])
+def test_model(name, check, method_name, settings, signature):
+    kind = method(method_name)
+    check(lambda: kind(signature, kind.Settings(**settings)))
+
+
+def test_published_network():
+    outcome = check_model(lambda: method("difair")(Signature(("a", "b"), (16, 16, 1), "vgg32")))
+    assert outcome["batch_size_does_not_matter"] == outcome["same_seed_same_result"] == "passed"
+
+
+@pytest.mark.parametrize("geometry", [Anchors(3, 2, 4.0), Anchors(7, 1, 10.0), Anchors(20, 5, 2.0)], ids=str)
+@pytest.mark.parametrize("score", SCORERS)
+@pytest.mark.parametrize(("name", "check"), scorer_checks(), ids=[name for name, _ in scorer_checks()])
+def test_scorer(name, check, score, geometry):
+    check(lambda: make_scorer(score, geometry))
+
+
+@pytest.mark.parametrize("score", [name for name, kind in SCORERS.items() if not kind.needs_anchors])
+def test_scorer_without_geometry(score):
+    assert set(check_scorer(lambda: make_scorer(score)).values()) == {"passed"}
+
+
+def test_a_run_reports_what_was_skipped():
+    def check_fine(make):
+        make()
+
+    def check_elsewhere(make):
+        raise SkipTest("no such device")
+
+    assert run(named(check_fine, check_elsewhere), dict) == {
+        "fine": "passed",
+        "elsewhere": "skipped: no such device",
+    }
+
+
+def test_a_run_reports_every_failure_at_once():
+    def check_first(make):
+        raise AssertionError("this is broken")
+
+    def check_second(make):
+        raise KeyError("gone")
+
+    def check_third(make): ...
+
+    with pytest.raises(AssertionError) as caught:
+        run(named(check_first, check_second, check_third), dict)
+    assert str(caught.value).splitlines() == [
+        "2 of 3 checks failed",
+        "first: this is broken",
+        "second: broke off with KeyError: 'gone'",
+    ]
+
+
+def test_a_bare_error_is_no_refusal():
+    with pytest.raises(AssertionError, match="bare ZeroDivisionError"):
+        refusal("a zero", lambda: 1 / 0)
