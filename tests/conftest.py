@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Before torch is imported: two workers of pytest-xdist must not fight over the same cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small tensors are computed fastest by one thread, and the same everywhere."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

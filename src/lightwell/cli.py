@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import lightwell
-from lightwell.core.errors import ConfigError, LightwellError, nearest
+from lightwell.core.errors import ConfigError, DataError, LightwellError, nearest
 from lightwell.studies import STUDIES
 
 _TOOLS = {
@@ -53,13 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         return _command(words[0])(words[1:])
-    except LightwellError as error:
-        print(f"lightwell {words[0]}: {error}", file=sys.stderr)  # noqa: T201
-        return 2
     except BrokenPipeError:  # the reader of our output went away, such as `head`
         sys.stdout = None
         return 0
-    except OSError as error:  # a folder that cannot be written, a full disk
+    except (LightwellError, OSError) as error:  # OSError: a folder that cannot be written, a full disk
         print(f"lightwell {words[0]}: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
@@ -106,8 +103,9 @@ def _study(name: str, words: list[str]) -> int:
     if {"-h", "--help"} & set(rest):
         print(help_text(kind, rest))  # noqa: T201
         return 0
-    chosen = parse(kind, [word for word in rest if word != "--print_config"], preset=options.preset)
-    if "--print_config" in rest:
+    asked = {"--print_config", "--print-config"} & set(rest)
+    chosen = parse(kind, [word for word in rest if word not in asked], preset=options.preset)
+    if asked:
         print(chosen.to_yaml(), end="")  # noqa: T201
         return 0
     _prepare_process()
@@ -152,6 +150,8 @@ def _report(words: list[str]) -> int:
 
     if len(options.runs) == 1:
         folder = options.runs[0]
+        if not (folder / "run.json").is_file():
+            raise DataError("this is no run folder", where=folder, expected="a folder that a study wrote")
         page, out = study(str(read_json(folder / "run.json").get("study"))).page(folder), folder
     else:
         page, out = compare(options.runs), options.out or Path("runs") / "compare"
@@ -180,8 +180,8 @@ def _data(words: list[str]) -> int:
         return 0
     if options.action == "fetch":
         for name in options.names:
-            for path in data.fetch(name, options.data_dir, options.mirror) or ["in the package"]:
-                print(f"{name:<16}{path}")  # noqa: T201
+            paths = data.fetch(name, options.data_dir, options.mirror)
+            print("\n".join(map(str, paths)) or f"{name} is in the package")  # noqa: T201
         return 0
     return _check(data, options)
 

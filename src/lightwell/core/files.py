@@ -71,7 +71,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     'whole'
     """
     path = Path(path)
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
@@ -90,8 +90,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Say in a user's words that a file cannot be written."""
+def explained(path: Path) -> Iterator[None]:
+    """Say in a user's words that a file or folder cannot be written, where that is what went wrong."""
     try:
         yield
     except OSError as error:

@@ -6,6 +6,7 @@ interrupted training can go on from any epoch with exactly the batches it would 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -101,8 +102,8 @@ class Batches:
         self.seed, self.epoch, self.rank, self.world = seed, epoch, rank, world
 
     def __len__(self) -> int:
-        share = -(-len(self._labels) // self.world)
-        return -(-share // self.batch_size)
+        share = math.ceil(len(self._labels) / self.world)
+        return math.ceil(share / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for number, rows in enumerate(torch.split(self._order(), self.batch_size)):
@@ -119,7 +120,7 @@ class Batches:
         order = torch.arange(n)
         if self.shuffle:
             order = torch.randperm(n, generator=torch_generator(self.seed, "order", self.epoch))
-        share = -(-n // self.world)
+        share = math.ceil(n / self.world)
         wrapped = torch.arange(share * self.world) % n
         return order[wrapped][self.rank :: self.world].to(self._labels.device)
 

@@ -100,7 +100,8 @@ def open_set_split(
         raise ConfigError(
             "no split chosen" if name is None else f"no split named '{name}' of {dataset.name}",
             where="split",
-            fix=nearest(str(name), [*rows, "drawn/<number of known classes>/<seed>"]),
+            fix=nearest(str(name), [*rows, "drawn/<number of known classes>/<seed>"])
+            + " Or list the known classes as known.",
         )
     return _from_published(dataset, name, rows)
 

@@ -163,7 +163,10 @@ class RelativeBlockSum(Scorer):
         """Learn the usual evidence of each class, shape (K,)."""
         sums = self._geometry.block_sums(self._read(known))
         usual = [_mean_of_class(sums[:, c], known, c) for c in range(sums.shape[1])]
-        self.state = np.maximum(np.array(usual), 1e-12)
+        # A class that never reached its anchor has no usual level: without this floor, any trace of
+        # evidence for it would look overwhelming.
+        full = self._geometry.n_features * self._geometry.value
+        self.state = np.maximum(np.array(usual), full / 4)
         return self
 
     def _score(self, values: Floats, _representation: Representation) -> Any:

@@ -66,7 +66,8 @@ _UNKNOWN = (
     re.compile(r"(?:arguments?: |[Kk]ey )[\"']?(?:--)?(?P<name>[\w.-]+)"),
 )
 _WRONG_VALUE = re.compile(
-    r'Parser key "([\w.]+)": (?:Expected an? |.*?Subtypes: \[)(.*?)(?:\]? Errors: .*Given|\. Got) value: (.*?)\.?$'
+    r'Parser key "([\w.]+)": (?:Expected an? |.*?Subtypes: \[)(.*?)'
+    r"(?:\]? Errors: .*Given|\. Got) value: (.*?)\.?$"
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from lightwell.core.files import read_json
 from lightwell.core.findings import Findings
 from lightwell.data import Dataset
 from lightwell.report import Page
@@ -102,7 +103,7 @@ class Study(ABC):
         dataset : Dataset, optional
             A data set of the user's own.
         resume : bool
-            Go on with an interrupted run of the same settings.
+            Go on with an interrupted run of the same settings; a finished one is left as it is.
         figure_formats : tuple of str
             Besides PNG: ``"pdf"``, ``"svg"``.
 
@@ -111,9 +112,28 @@ class Study(ABC):
         Findings
             The numbers, also in ``findings.json``.
         """
+        if resume and dataset is None and self._finished(Path(folder)):
+            if figure_formats:
+                self.page(Path(folder)).write(Path(folder), figure_formats)
+            return _stored_findings(Path(folder))
         seed = int(getattr(self, "seed", 0))
         with Run(folder, self.name, seed=seed, config=self.to_yaml(), resume=resume) as run:
             findings = self.run(run, dataset)
             if not run.follower:
                 self.page(run.folder).write(run.folder, figure_formats)
         return findings
+
+    def _finished(self, folder: Path) -> bool:
+        """Say whether the folder holds a finished run of these settings: nothing is left to do."""
+        wanted = [folder / name for name in ("run.json", "config.yaml", "findings.json", "report.html")]
+        return (
+            all(path.is_file() for path in wanted)
+            and read_json(wanted[0]).get("status") == "finished"
+            and wanted[1].read_text(encoding="utf-8") == self.to_yaml()
+        )
+
+
+def _stored_findings(folder: Path) -> Findings:
+    found = Findings.read(folder / "findings.json")
+    found.warnings += read_json(folder / "run.json").get("warnings", [])
+    return found

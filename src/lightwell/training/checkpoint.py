@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from lightwell.core.errors import ModelFileError
@@ -25,12 +26,21 @@ class SafeCheckpointIO(CheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write a checkpoint, whole or not at all."""
+        """Write a checkpoint, whole or not at all.
+
+        Raises
+        ------
+        ModelFileError
+            If it holds anything but tensors and plain values.
+        DataError
+            If the file cannot be written; an earlier one stays as it was.
+        """
         del storage_options
         tensors: dict[str, Tensor] = {}
-        skeleton = _strip(checkpoint, tensors, "")
+        skeleton = json.dumps(_strip(checkpoint, tensors, ""))
+        record = {"skeleton": skeleton, "sha256": _digest(skeleton, tensors)}
         with atomic_write(Path(path)) as temporary:
-            save_file(tensors, temporary, metadata={"skeleton": json.dumps(skeleton)})
+            temporary.write_bytes(save(tensors, metadata=record))
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
@@ -45,13 +55,16 @@ class SafeCheckpointIO(CheckpointIO):
         del map_location, weights_only
         try:
             with safe_open(path, framework="pt") as file:
-                skeleton = json.loads((file.metadata() or {})["skeleton"])
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+                record = file.metadata() or {}
+                # Cloned, since the file's own tensors lie on its pages and it is about to be replaced.
+                tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
+            if record["sha256"] != _digest(record["skeleton"], tensors):
+                raise ValueError("a checksum that does not fit")  # noqa: TRY301 - told like the others
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise ModelFileError(
                 "this checkpoint cannot be read", where=path, got=error, fix="Start again without it."
             ) from error
-        whole = _restore(skeleton, tensors)
+        whole = _restore(json.loads(record["skeleton"]), tensors)
         assert isinstance(whole, dict)  # noqa: S101 - the skeleton's root is one by construction
         return whole
 
@@ -63,8 +76,9 @@ class SafeCheckpointIO(CheckpointIO):
 def _strip(value: Any, tensors: dict[str, Tensor], path: str) -> Any:
     """Return the JSON skeleton of a value, its tensors put aside under their path."""
     if isinstance(value, Tensor):
-        tensors[path] = value.detach().cpu().contiguous().clone()
-        return {"t": path}
+        key = f"{len(tensors)}{path}"  # the number keeps {"a/b": ...} apart from {"a": {"b": ...}}
+        tensors[key] = value.detach().cpu().contiguous().clone()
+        return {"t": key}
     if isinstance(value, dict):
         return {"d": [[_plain(k, path), _strip(v, tensors, f"{path}/{k}")] for k, v in value.items()]}
     if isinstance(value, list | tuple):
@@ -93,11 +107,11 @@ def _restore(value: Any, tensors: dict[str, Tensor]) -> Any:
     return items if mark == "l" else tuple(items)
 
 
-def same(first: Path, second: Path) -> bool:
-    """Say whether two checkpoints hold the same tensors, bit for bit."""
-    reader = SafeCheckpointIO()
-    a: dict[str, Tensor] = {}
-    b: dict[str, Tensor] = {}
-    _strip(reader.load_checkpoint(first), a, "")
-    _strip(reader.load_checkpoint(second), b, "")
-    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+def _digest(skeleton: str, tensors: dict[str, Tensor]) -> str:
+    """Return a SHA-256 of everything a checkpoint holds; safetensors itself has no checksum."""
+    digest = hashlib.sha256(skeleton.encode())
+    for key in sorted(tensors):
+        tensor = tensors[key]
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
-from lightwell.core.seeds import derive, preserved
+from lightwell.core.errors import ConfigError, DataError
+from lightwell.core.seeds import preserved
 from lightwell.data.batches import Augmentation, Batches
 from lightwell.data.dataset import Dataset
+from lightwell.training.callbacks import FiniteOnly, KeepLast, OwnNumbers
 from lightwell.training.checkpoint import SafeCheckpointIO
 from lightwell.training.history import History
 from lightwell.training.loggers import make_loggers
-from lightwell.training.machine import threads
+from lightwell.training.machine import is_follower, threads
 from lightwell.training.settings import TrainingSettings
 
 
@@ -42,7 +44,8 @@ def fit(
     Parameters
     ----------
     model : LightningModule
-        Trained in place; any module whose steps take (images B×C×H×W in [0, 1], labels).
+        Trained in place; any module whose steps take (images B×C×H×W in [0, 1], labels). It keeps
+        neither gradients nor its trainer; mode and memory layout are as they came.
     train : Dataset
         Training images with labels 0 .. K-1.
     settings : TrainingSettings
@@ -57,7 +60,7 @@ def fit(
         Fixes order, augmentation and dropout. Every random number is a function of the seed and the
         step, so the global random state is neither used nor changed.
     resume : bool
-        Go on from the last checkpoint of the folder, if it has one.
+        Go on from the last checkpoint of the folder, if it has one; otherwise that one is removed.
 
     Returns
     -------
@@ -67,45 +70,64 @@ def fit(
     Raises
     ------
     TrainingDiverged
-        If a loss term stops being finite; it names the term and the batch.
-    KeyboardInterrupt
-        After Ctrl-C; the folder then resumes.
+        If a loss or a weight stops being finite; it names the term and the batch. The last checkpoint
+        stays as it was.
+    DataError
+        If there is nothing to train on, or an example has no class.
+    ConfigError
+        If this machine cannot train as the settings say.
+    ModelFileError
+        If the checkpoint to go on from is damaged.
+    KeyboardInterrupt, SystemExit
+        After Ctrl-C and SIGTERM; the folder then resumes.
     """
-    checkpoints = folder / "checkpoints"
-    last = checkpoints / "last.ckpt"
+    _check_labels(train)
+    last = folder / "checkpoints" / "last.ckpt"
+    if not resume and not is_follower():
+        last.unlink(missing_ok=True)  # killed within its first epoch, this training must not resume another
     history = History(folder / "metrics.csv")
-    keep = ModelCheckpoint(checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    with preserved(), threads(settings.threads), _quiet(), _signals():
+    batches = _EpochBatches(train, validation, settings.batch_size, augment, seed)
+    with preserved(), threads(settings.threads), _quiet(), _signals(), _as_it_came(model):
         if settings.channels_last:
             model.to(memory_format=torch.channels_last)
-        trainer = Trainer(
-            accelerator=settings.accelerator,
-            devices=settings.devices,
-            strategy=settings.strategy,
-            precision=settings.precision,
-            max_epochs=settings.epochs,
-            gradient_clip_val=settings.clip_gradient or None,
-            logger=make_loggers(settings.logger, folder) or False,
-            callbacks=[_OwnNumbers(seed), history, keep],
-            plugins=[SafeCheckpointIO()],
-            default_root_dir=folder,
-            enable_progress_bar=sys.stderr.isatty(),
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            limit_val_batches=0 if validation is None else 1.0,
-            reload_dataloaders_every_n_epochs=1,
-            use_distributed_sampler=False,
-        )
-        batches = _EpochBatches(train, validation, settings.batch_size, augment, seed)
-        start = str(last) if resume and last.is_file() else None
         try:
-            trainer.fit(model, datamodule=batches, ckpt_path=start)
+            trainer = Trainer(
+                accelerator=settings.accelerator,
+                devices=settings.devices,
+                strategy=settings.strategy,
+                precision=settings.precision,
+                max_epochs=settings.epochs,
+                gradient_clip_val=settings.clip_gradient or None,
+                logger=make_loggers(settings.logger, folder) or False,
+                callbacks=[OwnNumbers(seed), FiniteOnly(), history, KeepLast(last)],
+                plugins=[SafeCheckpointIO()],
+                default_root_dir=folder,
+                enable_progress_bar=sys.stderr.isatty(),
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                limit_val_batches=0 if validation is None else 1.0,
+                reload_dataloaders_every_n_epochs=1,
+                use_distributed_sampler=False,
+            )
+            trainer.fit(model, datamodule=batches, ckpt_path=str(last) if last.is_file() else None)
+        except MisconfigurationException as error:
+            raise ConfigError("these training settings do not work here", got=error) from error
         except SystemExit as stop:
             # Lightning turns Ctrl-C into an exit of the whole process; a library must not.
-            if trainer.interrupted and stop.code == 1:
+            if isinstance(stop.__context__, KeyboardInterrupt):
                 raise KeyboardInterrupt from None
             raise
     return history.rows
+
+
+def _check_labels(train: Dataset) -> None:
+    if len(train) and train.labels.min() < 0:
+        raise DataError(
+            "an example to train on has no class",
+            where=f"{train.name}.labels",
+            expected="0 or more",
+            got=f"{int((train.labels < 0).sum())} labels of -1",
+        )
 
 
 class _EpochBatches(LightningDataModule):
@@ -147,17 +169,20 @@ class _EpochBatches(LightningDataModule):
         return self.trainer
 
 
-class _OwnNumbers(Callback):
-    """Seeds each step by its number, so that dropout is the same after a resume."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        del pl_module, batch, batch_idx
-        torch.manual_seed(derive(self._seed, "step", trainer.global_step, trainer.global_rank))
+@contextmanager
+def _as_it_came(model: LightningModule) -> Iterator[None]:
+    """Leave a model without gradients and trainer, in the mode and memory layout it came in."""
+    modes = [(part, part.training) for part in model.modules()]
+    plain = [tensor for tensor in (*model.parameters(), *model.buffers()) if tensor.is_contiguous()]
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+        for tensor in plain:
+            tensor.data = tensor.data.contiguous()
+        model.zero_grad()
+        model.trainer = None
 
 
 @contextmanager
@@ -166,9 +191,8 @@ def _quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
-        # Deliberate habits of ours: batches come from memory, and a checkpoint folder is reused on resume.
+        # Deliberate habits of ours: batches come from memory, and epochs may be short.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
         warnings.filterwarnings("ignore", message="The number of training batches.*")
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")
         try:
@@ -182,14 +206,20 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Put signal handlers back after Lightning changed them."""
+    """Let SIGTERM stop a training at once, with clean-up; put signal handlers back afterwards."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(number) for number in numbers]
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if before[signal.SIGTERM] is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _stop)
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+        for number, handler in before.items():
+            if handler is not None:  # None: set by a library in C, beyond our reach
+                signal.signal(number, handler)
+
+
+def _stop(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)

@@ -31,14 +31,21 @@ def keep_freed_memory() -> None:
 
 @contextlib.contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """Let torch use ``count`` CPU threads inside the block; None changes nothing."""
-    before = torch.get_num_threads()
+    """Let torch use ``count`` CPU threads inside the block; None changes nothing.
+
+    Processes started inside the block get as many. The number from before comes back after it.
+    """
+    before, told = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
     try:
         if count is not None:
             torch.set_num_threads(count)
+            os.environ["OMP_NUM_THREADS"] = str(count)  # else Lightning shares the cores out once more
         yield
     finally:
         torch.set_num_threads(before)
+        os.environ.pop("OMP_NUM_THREADS", None)
+        if told is not None:
+            os.environ["OMP_NUM_THREADS"] = told
 
 
 def is_follower() -> bool:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.metadata
 import logging
 import os
 import platform
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from lightwell.core.errors import ConfigError
-from lightwell.core.files import read_json, write_json, write_text
+import yaml
+
+from lightwell.core.errors import ConfigError, LightwellError
+from lightwell.core.files import explained, read_json, write_json, write_text
 from lightwell.training.machine import Cost, is_follower, peak_memory_mb
 
 _PACKAGES = ("lightwell", "torch", "lightning", "numpy", "scikit-learn")
@@ -46,6 +50,8 @@ class Run:
     ConfigError
         If the folder holds a run already and ``resume`` is off, if its settings differ, or if another
         process is at work in it.
+    DataError
+        If the folder cannot be written to.
 
     Examples
     --------
@@ -73,6 +79,7 @@ class Run:
         self._cost = Cost()
         self._lock: IO[str] | None = None
         self._log: logging.Handler | None = None
+        self._level = log.level
 
     def path(self, *parts: str) -> Path:
         """Return a path inside the folder."""
@@ -97,8 +104,9 @@ class Run:
         self._cost = Cost()
         if self.follower:
             return self
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        with explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
         try:
             self._open()
         except BaseException:
@@ -115,6 +123,9 @@ class Run:
         self._log = logging.FileHandler(self.path("log.txt"), encoding="utf-8")
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(self._log)
+        self._level = log.level
+        if self._level == logging.NOTSET:  # nobody asked for anything yet, and the log tells the steps
+            log.setLevel(logging.INFO)
         log.info("%s %s in %s", self.study, "resumed" if self.resume else "started", self.folder.name)
         self.facts = {"started": _now(), "versions": _versions(), "pid": os.getpid()} | self.facts
         self._write("running")
@@ -137,20 +148,31 @@ class Run:
             else:
                 log.error("failed: %s", error)
                 self._write("failed", error=f"{kind.__name__}: {error}")
+        except LightwellError:
+            if kind is None:
+                raise
+            log.exception("the status could not be written")  # the error that ended the block goes on
         finally:
             self._close()
 
     def _take_lock(self) -> None:
-        lock = self.path(".lock").open("w", encoding="utf-8")
+        # The file stays: removing it would let a third process lock a new one beside the second's.
+        lock = self.path(".lock").open("a+", encoding="utf-8")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read()
             lock.close()
             raise ConfigError(
                 "another process is at work in this run folder",
                 where=self.folder,
+                got=owner or None,
                 fix="Wait for it, or choose another folder with --out.",
             ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}")
+        lock.flush()
         self._lock = lock
 
     def _continue_or_refuse(self) -> None:
@@ -164,11 +186,13 @@ class Run:
                 fix="Pass --resume to go on with it, or choose another folder with --out.",
             )
         stored = self.path("config.yaml")
-        if self.config and stored.is_file() and stored.read_text(encoding="utf-8") != self.config:
+        known = stored.read_text(encoding="utf-8") if self.config and stored.is_file() else self.config
+        changed = _differing(known, self.config)
+        if changed:
             raise ConfigError(
                 "the settings differ from those of the run to resume",
                 where=stored,
-                got=", ".join(_differing(stored.read_text(encoding="utf-8"), self.config)),
+                got=", ".join(changed),
                 fix="Repeat the command as it was, or choose another folder with --out.",
             )
         earlier = read_json(status)
@@ -192,10 +216,12 @@ class Run:
     def _close(self) -> None:
         if self._log is not None:
             log.removeHandler(self._log)
+            log.setLevel(self._level)
             self._log.close()
             self._log = None
         if self._lock is not None:
-            self.path(".lock").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a full disk must not keep the lock
+                self._lock.truncate(0)
             self._lock.close()
             self._lock = None
 
@@ -210,6 +236,21 @@ def _versions() -> dict[str, str]:
 
 
 def _differing(first: str, second: str) -> list[str]:
-    """Return the lines of settings that are in one text only, without their values."""
-    a, b = (set(text.splitlines()) for text in (first, second))
-    return sorted({line.split(":")[0].strip() for line in a ^ b})
+    """Return the dotted names of the settings that differ between two texts."""
+    try:
+        a, b = (_flat(yaml.safe_load(text)) for text in (first, second))
+    except yaml.YAMLError:
+        return ["what is no longer YAML"]
+    return sorted(
+        name for name in a.keys() | b.keys() if name not in a or name not in b or a[name] != b[name]
+    )
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {name: value}
+    return {
+        inner: leaf
+        for key, item in value.items()
+        for inner, leaf in _flat(item, f"{name}.{key}" if name else str(key)).items()
+    }

@@ -58,7 +58,7 @@ class TrainingSettings:
             ("clip_gradient", 0),
         ):
             value = getattr(self, name)
-            if value is not None and value < least:
+            if value is not None and not value >= least:
                 raise ConfigError(
                     "setting is out of range",
                     where=f"training.{name}",

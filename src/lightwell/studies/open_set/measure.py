@@ -31,6 +31,7 @@ from lightwell.models.rejection import ConformalRule
 from lightwell.models.saved import Decision
 from lightwell.models.scorers import Scorer, make_scorer
 from lightwell.training import Run
+from lightwell.training.machine import peak_memory_mb
 
 Mask = NDArray[np.bool_]
 
@@ -156,6 +157,7 @@ def costs(run: Run) -> list[Estimate]:
         "cpu_seconds.training": _training_cost(run.path("metrics.csv")),
         "cpu_seconds": run.cpu_seconds,
         "wall_seconds": run.wall_seconds,
+        "peak_memory_mb": peak_memory_mb(),
     }
     return [Estimate(name, round(value, 2), higher_is_better=False) for name, value in pairs.items()]
 
@@ -287,8 +289,10 @@ def _sphere_estimates(main: Measured) -> list[Estimate]:
         own <= main.radius,
         null=Null("labels permuted", float((other <= main.radius).mean())),
     )
-    some = np.sqrt(squared[~known].min(axis=1)) <= main.radius
-    return [inside, share_estimate("inside_sphere_share.unknown", some, higher_is_better=False)]
+    some = np.sqrt(squared.min(axis=1)) <= main.radius
+    null = Null("known in any sphere", float(some[known].mean()))
+    unknown = share_estimate("inside_sphere_share.unknown", some[~known], null=null, higher_is_better=False)
+    return [inside, unknown]
 
 
 def _warn_of_collapse(found: Findings, main: Measured) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lightwell.core.errors import ConfigError, nearest
+from lightwell.core.errors import ConfigError, DataError, nearest
 from lightwell.core.files import MANIFEST, save_arrays
 from lightwell.core.findings import Findings
 from lightwell.core.representation import Representation
@@ -22,8 +23,8 @@ from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.rejection import ConformalRule
 from lightwell.report import Page, project
-from lightwell.studies.open_set import cards, measure
 from lightwell.studies.contract import Study
+from lightwell.studies.open_set import cards, measure
 from lightwell.training import Run, TrainingSettings, fit, represent
 from lightwell.training.run import log
 
@@ -42,7 +43,7 @@ class OpenSet(Study):
     data_dir : Path or None
         Where files lie; else ``LIGHTWELL_DATA``, else the user's cache folder.
     train_images : int or None
-        Use only the first so many images of the training part.
+        Use only the first so many training images; the first of each class where files are sorted by class.
     image_size : int or None
         Resize images to this many pixels a side (in the seed: ``image_size``).
     split : str
@@ -150,7 +151,7 @@ class OpenSet(Study):
         _check_map(self.map)
         data = self._open_set_data(dataset)
         train, held_out = _hold_out(data.train, self.calibration)
-        _check_calibration(len(held_out), self.false_refusal)
+        _check_hold_out(train, held_out, self.false_refusal)
         signature = _signature(train, self.network)
         run.record(
             data={
@@ -206,8 +207,13 @@ class OpenSet(Study):
 
     def _open_set_data(self, dataset: Dataset | None) -> OpenSetData:
         whole = self._load() if dataset is None else dataset
+        if whole.inputs.ndim != 4:
+            raise DataError("this study is about images", where=whole.name, got="series")
+        if not whole.class_names:
+            raise DataError("this data set has no labels", where=whole.name, expected="a class an example")
         if self.train_images is not None and "train" in whole.parts:
-            rows = whole.parts["train"][: self.train_images]
+            rows = whole.parts["train"]
+            rows = rows[_first(whole.labels[rows], self.train_images)]
             whole = replace(whole, parts=dict(whole.parts) | {"train": rows})
         split = (
             open_set_split(whole, self.split)
@@ -216,6 +222,8 @@ class OpenSet(Study):
         )
         other = load(split.unknown_dataset, self.data_dir) if split.unknown_dataset else None
         data = apply_split(whole, split, other)
+        if self.train_images is not None and "train" not in whole.parts:
+            data = replace(data, train=data.train.take(_first(data.train.labels, self.train_images)))
         if self.image_size is None:
             return data
         size = self.image_size
@@ -228,8 +236,8 @@ class OpenSet(Study):
 
     def _load(self) -> Dataset:
         # Files of the user's own may differ in size, so they are brought to one as they are read.
-        own = self.image_size if self.data not in SOURCES else None
-        return load(self.data, self.data_dir, image_size=own)
+        arrays = self.data in SOURCES or self.data.endswith(".npz")
+        return load(self.data, self.data_dir, image_size=None if arrays else self.image_size)
 
     def _trained(
         self, name: str, signature: Signature, train: Dataset, held_out: Dataset, folder: Path, run: Run
@@ -268,21 +276,39 @@ def _as_settings(value: Any, kind: type[Any]) -> Any:
     return kind() if value is None or not isinstance(value, kind) else value
 
 
+def _first(labels: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return the rows of the first n examples, in turn from each class where they lie class by class."""
+    rows = np.arange(len(labels))
+    if np.count_nonzero(np.diff(labels)) >= len(np.unique(labels)):
+        return rows[:n]
+    starts = np.flatnonzero(np.diff(labels, prepend=labels[:1] - 1))
+    rank = rows - np.repeat(starts, np.diff(starts, append=len(labels)))
+    return np.sort(np.argsort(rank, kind="stable")[:n])
+
+
 def _check_map(name: Literal["auto", "tsne", "pca", "pacmap", "umap"]) -> None:
     """Refuse a map whose package is missing before hours of training, not after."""
     project(np.zeros((1, 1)), method=name)
 
 
-def _check_calibration(n: int, rate: float) -> None:
-    """Refuse a hold-out too small for its promise before training."""
+def _check_hold_out(train: Dataset, held_out: Dataset, rate: float) -> None:
+    """Refuse parts too small to train on, or too small for the promised rate, before training."""
     needed = ConformalRule(rate).needed
-    if n < needed:
+    if len(held_out) < needed:
         raise ConfigError(
             "too few held-out known images: no threshold can promise this rate of false refusals",
             where="calibration",
             expected=f"at least {needed} images for false_refusal {rate:g}",
-            got=n,
+            got=len(held_out),
             fix="Raise calibration, train_images or false_refusal.",
+        )
+    counts = np.bincount(train.labels, minlength=len(train.class_names))
+    if not counts.all():
+        raise ConfigError(
+            "too many images held out: a known class has none left to train on",
+            where="calibration",
+            got=", ".join(train.class_names[c] for c in np.flatnonzero(counts == 0)),
+            fix="Lower calibration, or bring more images.",
         )
 
 
