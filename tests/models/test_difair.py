@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from lightwell.core import ConfigError, DataError
 from lightwell.data.dataset import Dataset
-from lightwell.models.difair import DifairSettings, correlation_penalty, std_penalty
+from lightwell.models.difair import DifairSettings
 from lightwell.models.model import Signature
+from lightwell.models.penalties import activation_correlation, correlation_penalty, std_penalty
 
 ANCHOR_ONLY = {"tuplet": "none", "correlation_weight": 0.0}
 
@@ -333,3 +334,23 @@ def test_a_plain_torch_loop_learns_bright_from_dark(difair):
     assert (model.logits(codes).argmax(dim=1) == labels).all()
     own = model.distances(codes)[torch.arange(32), labels]
     assert (own < model.radius).all()
+
+
+def test_activation_correlation_is_the_mean_absolute_pearson_correlation_of_each_class() -> None:
+    draw = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [40, 7, 2])  # the last class is too small to count
+    blocks = draw.normal(size=(49, 4)) @ draw.normal(size=(4, 4))
+    wanted = []
+    for label in (0, 1):
+        r = np.abs(np.corrcoef(blocks[labels == label].T))
+        wanted.append(r[np.triu_indices(4, k=1)].mean())
+    got = activation_correlation(torch.from_numpy(blocks), torch.from_numpy(labels)).item()
+    assert got == pytest.approx(np.mean(wanted), abs=1e-9)
+
+
+def test_activation_correlation_has_a_finite_gradient_where_a_feature_is_dead() -> None:
+    blocks = torch.tensor([[0.0, 1.0], [0.0, 2.0], [0.0, 4.0]], requires_grad=True)
+    activation_correlation(blocks, torch.zeros(3, dtype=torch.int64)).backward()
+    assert blocks.grad is not None
+    assert torch.isfinite(blocks.grad).all()
+    assert activation_correlation(torch.ones(2, 3), torch.tensor([0, 1])).item() == 0.0

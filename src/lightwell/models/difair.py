@@ -6,7 +6,6 @@ z the code, S_c the sum of z over the block of class c.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +22,7 @@ from lightwell.data.dataset import Dataset
 from lightwell.models.anchors import Anchors
 from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.penalties import activation_correlation, correlation_penalty, std_penalty
 from lightwell.nets import PooledHead
 from lightwell.nets.heads import Activation
 
@@ -60,6 +60,9 @@ class DifairSettings:
     correlation_weight : float
         Weight of the penalty on correlated filters of one class, 0 for none (in the seed:
         ``correlation_penalty`` and its weight).
+    decorrelation_weight : float
+        Weight of the correlation between the *activations* of one class's axes, 0 for none. Not in the seed:
+        uncorrelated filters do not make activations differ.
     std_penalty : {"none", "exponential", "linear"}
         Penalty on filters of one class that are too much alike (in the seed: ``std_penalty``).
     std_target : float
@@ -84,6 +87,7 @@ class DifairSettings:
     activation: Activation = "relu"
     batch_norm: bool = False
     correlation_weight: float = 1.0
+    decorrelation_weight: float = 0.0
     std_penalty: Literal["none", "exponential", "linear"] = "none"
     std_target: float = 0.1
     std_weight: float = 1.0
@@ -92,7 +96,14 @@ class DifairSettings:
 
     def __post_init__(self) -> None:
         positive = ("features", "anchor", "radius_ratio", "std_target")
-        weights = ("pull", "tuplet_weight", "correlation_weight", "std_weight", "reconstruction_weight")
+        weights = (
+            "pull",
+            "tuplet_weight",
+            "correlation_weight",
+            "decorrelation_weight",
+            "std_weight",
+            "reconstruction_weight",
+        )
         for name in (*positive, *weights, "noise_images"):
             value = getattr(self, name)
             if value < 0 or (name in positive and value == 0):
@@ -234,6 +245,9 @@ class Difair(Model):
             terms["tuplet"] = s.tuplet_weight * total / len(labels)
         if s.correlation_weight and s.features > 1:
             terms["correlation"] = s.correlation_weight * correlation_penalty(self._class_filters())
+        if s.decorrelation_weight and s.features > 1:
+            own = self._own_blocks(codes, labels)
+            terms["decorrelation"] = s.decorrelation_weight * activation_correlation(own, labels)
         if s.std_penalty != "none" and s.features > 1:
             terms["std"] = s.std_weight * std_penalty(self._class_filters(), s.std_penalty, s.std_target)
         if s.reconstruction_weight:
@@ -246,65 +260,12 @@ class Difair(Model):
         pull = self.settings.pull if self.settings.loss == "smooth" else 0.0
         return (pull * distance + functional.relu(distance - self.radius)).mean()
 
+    def _own_blocks(self, codes: Tensor, labels: Tensor) -> Tensor:
+        """Return each example's block of its own class, B×k; noise gets the last class's."""
+        blocks = codes.view(len(codes), self.n_classes, self.settings.features)
+        return blocks[torch.arange(len(codes), device=codes.device), labels.clamp_max(self.n_classes - 1)]
+
     def _class_filters(self) -> Tensor:
         """Return the filters of the last convolution by class, K×k×(C'·3·3)."""
         weight = self.head.last_conv.weight
         return weight.reshape(self.n_classes, self.settings.features, -1)
-
-
-def correlation_penalty(filters: Tensor) -> Tensor:
-    """Return the correlation penalty between the filters of one class, summed over classes.
-
-    Parameters
-    ----------
-    filters : Tensor, shape (K, k, m)
-        Filters by class, flattened.
-
-    Returns
-    -------
-    Tensor
-        Scalar in [0, K·(k−1)/(2k)]: absolute Pearson correlations of the k(k−1)/2 pairs, divided by all
-        k² cells as the reference does, summed over classes.
-
-    Examples
-    --------
-    >>> alike = torch.arange(6.0).expand(3, 5, 6)
-    >>> round(correlation_penalty(alike).item(), 4)
-    1.2
-    """
-    k = filters.shape[1]
-    centred = filters - filters.mean(dim=2, keepdim=True)
-    # The floor keeps a constant filter at correlation 0, and its gradient finite.
-    unit = centred / centred.square().mean(dim=2, keepdim=True).clamp_min(1e-12).sqrt()
-    correlation = unit @ unit.transpose(1, 2) / filters.shape[2]
-    return correlation.abs().triu(diagonal=1).sum() / k**2
-
-
-def std_penalty(filters: Tensor, kind: str, target: float) -> Tensor:
-    """Return the penalty on filters of one class that hardly differ.
-
-    Parameters
-    ----------
-    filters : Tensor, shape (K, k, m)
-        Filters by class, flattened.
-    kind : {"exponential", "linear"}
-        ``2·exp(−β·std)`` with β = ln(2/0.001)/target, or ``2·(target − std)``, which falls below 0 once
-        the target is passed, as in the reference.
-    target : float
-        Standard deviation across the k filters to reach at each weight.
-
-    Returns
-    -------
-    Tensor
-        Scalar, the mean over weights and classes.
-
-    Examples
-    --------
-    >>> round(std_penalty(torch.zeros(2, 3, 4), "exponential", 0.1).item(), 3)
-    2.0
-    """
-    std = (filters - filters.mean(dim=1, keepdim=True)).square().mean(dim=1).clamp_min(1e-12).sqrt()
-    if kind == "linear":
-        return 2 * (target - std).mean()
-    beta = math.log(2 / 0.001) / target
-    return 2 * torch.exp(-beta * std).mean()
