@@ -90,7 +90,7 @@ def activation_correlation(blocks: Tensor, labels: Tensor) -> Tensor:
     """
     k = blocks.shape[1]
     found = []
-    for label in labels.unique():
+    for label in torch.unique(labels):
         own = blocks[labels == label]
         if len(own) < 3:
             continue

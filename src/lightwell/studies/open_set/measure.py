@@ -25,6 +25,12 @@ from lightwell.metrics import (
     share_estimate,
 )
 from lightwell.metrics.bootstrap import estimate
+from lightwell.metrics.differentiation import (
+    activation_correlation,
+    effective_rank,
+    partly_on,
+    shuffled_correlation,
+)
 from lightwell.models.anchors import Anchors
 from lightwell.models.model import Model
 from lightwell.models.rejection import ConformalRule
@@ -140,7 +146,7 @@ def findings(measured: list[Measured], data: OpenSetData, options: Options) -> F
                 found.warn(f"{score}: {message}")
     found.add(*_decision_estimates(main, data, options))
     if main.anchors is not None:
-        found.add(*_sphere_estimates(main))
+        found.add(*_sphere_estimates(main), *_differentiation_estimates(main, options))
         _warn_of_collapse(found, main)
     if len(main.rules["per_class"].fallback):
         names = ", ".join(data.split.known[c] for c in main.rules["per_class"].fallback)
@@ -293,6 +299,35 @@ def _sphere_estimates(main: Measured) -> list[Estimate]:
     null = Null("known in any sphere", float(some[known].mean()))
     unknown = share_estimate("inside_sphere_share.unknown", some[~known], null=null, higher_is_better=False)
     return [inside, unknown]
+
+
+def _differentiation_estimates(main: Measured, options: Options) -> list[Estimate]:
+    """Return whether the features of a class say different things, on known test examples."""
+    assert main.anchors is not None  # noqa: S101 - callers asked for the capability
+    k = main.anchors.n_features
+    if k < 2:
+        return []
+    known = main.test.known
+    codes, labels = main.test.codes[known].astype(np.float64), main.test.labels[known]
+    prefix = "differentiation"
+    correlation = estimate(
+        f"{prefix}.activation_correlation",
+        lambda *columns: activation_correlation(np.stack(columns[1:], axis=1), columns[0], k),
+        [labels, *codes.T],
+        strata=labels,
+        null=Null("features shuffled", shuffled_correlation(codes, labels, k, options.seed)),
+        higher_is_better=False,
+        n_resamples=min(options.n_resamples, 200),
+        seed=options.seed,
+    )
+    rank = Estimate(
+        f"{prefix}.effective_rank",
+        effective_rank(codes, labels, k),
+        n=len(labels),
+        null=Null("copies of one feature", 1.0),
+    )
+    some = partly_on(codes, labels, k, main.anchors.value / 2)
+    return [correlation, rank, share_estimate(f"{prefix}.partly_on", some, higher_is_better=None)]
 
 
 def _warn_of_collapse(found: Findings, main: Measured) -> None:

@@ -28,6 +28,7 @@ from lightwell.studies.open_set import cards
 from lightwell.studies.open_set.stored import Stored, class_means
 
 _MAP_LIMIT = 10_000
+_COPIES = 0.9  # mean absolute correlation from which features count as copies
 
 
 def build(folder: Path) -> Page:
@@ -63,7 +64,7 @@ def _facts(stored: Stored) -> dict[str, str]:
         "Data": f"{data.get('name')} ({sizes})",
         "Known, unknown": f"{', '.join(data.get('known', []))} | {', '.join(data.get('unknown', []))}",
         "Split": f"{data.get('split')} (digest {data.get('split_digest')})",
-        "Method": f"{settings['method']} on {settings['network']}, {settings['training']['epochs']} epochs, "
+        "Method": f"{settings['method']} on {settings['network']}, epochs {settings['training']['epochs']}, "
         f"seed {settings['seed']}",
         "Score that decides": stored.score.replace("_", " "),
         "Software": ", ".join(f"{name} {version}" for name, version in versions.items()),
@@ -155,8 +156,32 @@ def _axes(stored: Stored) -> Section:
             "Two class-by-class matrices of similarity and distance.",
         ),
         _map(stored),
+        *_differentiation(stored),
     ]
     return Section("What each axis stands for", tuple(blocks))
+
+
+def _differentiation(stored: Stored) -> list[Block]:
+    """Answer: do the k features of a class say different things."""
+    found = stored.findings
+    name = "differentiation.activation_correlation"
+    if name not in found:
+        return []
+    names = [e.name for e in found if e.name.startswith("differentiation.")]
+    correlation, rank = found[name].value, found["differentiation.effective_rank"].value
+    if correlation > _COPIES:
+        verdict = (
+            "The features of a class are copies of one another: their activations correlate at "
+            f"{correlation:.2f}, and one direction holds nearly all of a block (effective rank {rank:.2f}). "
+            "Read a block as one feature that was measured several times; the preset `differentiated` "
+            "pushes them apart."
+        )
+    else:
+        verdict = (
+            f"The features of a class differ: their activations correlate at {correlation:.2f}, and a block "
+            f"spans {rank:.1f} directions."
+        )
+    return [Note("verdict", verdict), Numbers(found, names)]
 
 
 def _map(stored: Stored) -> Figure:
