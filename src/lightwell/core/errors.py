@@ -42,7 +42,11 @@ class LightwellError(Exception):
         ]
         if facts:
             sentence += ": " + ", ".join(facts)
-        super().__init__(sentence + "." + (f" {fix}" if fix else ""))
+        super().__init__(what)  # alone, so that an error that crossed processes reads the same
+        self._sentence = sentence + "." + (f" {fix}" if fix else "")
+
+    def __str__(self) -> str:
+        return self._sentence
 
 
 class DataError(LightwellError):

@@ -208,8 +208,10 @@ class Findings:
         """
         try:
             records = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(records, list):
+                raise TypeError("not a list")  # noqa: TRY301 - told like the others
             return cls(Estimate.from_dict(record) for record in records)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 "these findings cannot be read", where=path, got=f"{type(error).__name__}: {error}"
             ) from error

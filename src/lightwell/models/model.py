@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import torch
@@ -18,7 +19,8 @@ from lightwell.core.method import MethodInfo
 from lightwell.data.dataset import Dataset
 from lightwell.models.anchors import Anchors
 from lightwell.models.optimizer import OptimizerSettings, build_optimizer, learning_rate
-from lightwell.nets import Head, build
+from lightwell.nets import Body, Head, build
+from lightwell.nets.frozen import freeze, frozen_body
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class Signature:
         Body: ``"vgg32"``, ``"small"`` or ``"module:function"`` (in the seed: ``model``).
     mean, std : tuple of float
         Per channel, of the known training images in [0, 1]; images are standardised with them.
+    encoder : str
+        A trained encoder in place of the body, never changed: ``"module:function"`` or the folder of a saved
+        model; ``""`` for none.
 
     Raises
     ------
@@ -47,6 +52,7 @@ class Signature:
     network: str = "small"
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    encoder: str = ""
 
     def __post_init__(self) -> None:
         for name in ("class_names", "image_shape", "mean", "std"):  # JSON brings lists back
@@ -106,7 +112,7 @@ class Model(LightningModule):
         self.optimizer_settings = optimizer or OptimizerSettings()
         self.register_buffer("input_mean", torch.tensor(signature.mean).view(1, -1, 1, 1))
         self.register_buffer("input_std", torch.tensor(signature.std).view(1, -1, 1, 1))
-        self.body = build(signature.network, signature.image_shape[2])
+        self.body = _body(signature)
 
     @property
     def n_classes(self) -> int:
@@ -176,6 +182,8 @@ class Model(LightningModule):
                 fix="Divide uint8 images by 255.",
             )
         images = images.to(self.input_mean.dtype)
+        if self.signature.encoder:  # it standardises for itself
+            return cast("Tensor", self.body(images))
         return cast("Tensor", self.body((images - self.input_mean) / self.input_std))
 
     def axis_maps(self, images: Tensor) -> Tensor:
@@ -202,6 +210,7 @@ class Model(LightningModule):
             on_step=False,
             on_epoch=True,
             batch_size=len(batch[1]),
+            sync_dist=True,
         )
         return torch.stack(list(terms.values())).sum()
 
@@ -243,6 +252,29 @@ class Model(LightningModule):
             cls.Settings(**arguments["settings"]),
             OptimizerSettings(**arguments["optimizer"]),
         )
+
+
+class _Features(nn.Module):
+    """The feature maps of a saved model, its own standardisation included."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model.feature_map(images)
+
+
+def _body(signature: Signature) -> Body:
+    """Return the body to train, or the frozen encoder in its place."""
+    if not signature.encoder:
+        return build(signature.network, signature.image_shape[2])
+    if ":" in signature.encoder and not Path(signature.encoder).is_dir():
+        return frozen_body(signature.encoder, signature.image_shape)
+    from lightwell.models import saved  # it builds models itself
+
+    model = saved.load(Path(signature.encoder))
+    return freeze(_Features(model), signature.encoder, signature.image_shape)
 
 
 @contextmanager

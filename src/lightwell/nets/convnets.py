@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 
 import torch
@@ -11,6 +10,7 @@ from torch.nn import functional
 
 from lightwell.core import seeds
 from lightwell.core.errors import ConfigError, nearest
+from lightwell.core.imports import import_named
 
 
 class Body(nn.Sequential):
@@ -199,7 +199,15 @@ def build(name: str, in_channels: int) -> Body:
     if ":" not in name:
         options = [*_BODIES, "module:function of your own"]
         raise ConfigError("no such body", where="body", got=repr(name), fix=nearest(name, options))
-    module = _function(name)(in_channels)
+    function = import_named(name, "body")
+    try:
+        module = function(in_channels)
+    except Exception as error:
+        raise ConfigError(
+            f"the function of the body fails ({type(error).__name__}: {error})",
+            where=name,
+            expected="a function of the number of channels",
+        ) from error
     if not isinstance(module, nn.Module):
         raise ConfigError(
             "the function does not return a network",
@@ -214,28 +222,6 @@ def build(name: str, in_channels: int) -> Body:
         channels = _probe(name, module, in_channels)
     check_count(f"out_channels of {name}", channels)
     return Body(module, out_channels=channels)
-
-
-def _function(name: str) -> Callable[[int], object]:
-    """Import the user's function."""
-    module_name, _, function_name = name.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(
-            f"cannot import the module of the body ({error})",
-            where=name,
-            expected="module:function",
-            fix="Install the package, or put its folder on PYTHONPATH.",
-        ) from error
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        raise ConfigError(
-            f"the module has no function '{function_name}'",
-            where=name,
-            fix=nearest(function_name, (word for word in vars(module) if not word.startswith("_"))),
-        )
-    return function  # type: ignore[no-any-return]
 
 
 def _probe(name: str, module: nn.Module, in_channels: int) -> int:

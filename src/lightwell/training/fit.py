@@ -195,6 +195,8 @@ def _quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message="The number of training batches.*")
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+        # A frozen encoder stays in evaluation mode on purpose.
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
         try:
             for logger in loggers:
                 logger.setLevel(logging.WARNING)

@@ -179,6 +179,9 @@ class Run:
         status = self.path("run.json")
         if not status.is_file():
             return
+        earlier = read_json(status)
+        if earlier.get("status") == "failed" and not self.path("metrics.csv").is_file():
+            return  # a mistake in its settings: nothing was trained, the next attempt takes its place
         if not self.resume:
             raise ConfigError(
                 "this folder holds a run already",
@@ -195,7 +198,6 @@ class Run:
                 got=", ".join(changed),
                 fix="Repeat the command as it was, or choose another folder with --out.",
             )
-        earlier = read_json(status)
         self._earlier = {key: float(earlier.get(key) or 0.0) for key in self._earlier}
 
     def _write(self, status: str, **more: Any) -> None:
