@@ -251,7 +251,7 @@ def _peek(kind: type[Configurable], argv: Sequence[str], key: str) -> Any:
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise ConfigError("this file of settings cannot be read", where=path, got=error) from error
     if not isinstance(content, dict):
         raise ConfigError("a file of settings is a YAML mapping", where=path, got=type(content).__name__)

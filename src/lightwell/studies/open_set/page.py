@@ -60,11 +60,12 @@ def _facts(stored: Stored) -> dict[str, str]:
     data, settings = stored.status.get("data", {}), stored.settings
     sizes = ", ".join(f"{count:,} {part}" for part, count in data.get("sizes", {}).items())
     versions = stored.status.get("versions", {})
+    body = settings.get("encoder") or settings["network"]
     return {
         "Data": f"{data.get('name')} ({sizes})",
         "Known, unknown": f"{', '.join(data.get('known', []))} | {', '.join(data.get('unknown', []))}",
         "Split": f"{data.get('split')} (digest {data.get('split_digest')})",
-        "Method": f"{settings['method']} on {settings['network']}, epochs {settings['training']['epochs']}, "
+        "Method": f"{settings['method']} on {body}, epochs {settings['training']['epochs']}, "
         f"seed {settings['seed']}",
         "Score that decides": stored.score.replace("_", " "),
         "Software": ", ".join(f"{name} {version}" for name, version in versions.items()),

@@ -91,10 +91,11 @@ class Stored:
         return Representation.load(file) if file.is_file() else None
 
     def table(self, name: str, caption: str) -> Table:
-        """Return a table the run wrote, numbers as numbers."""
+        """Return a table the run wrote: a name a row, then numbers as numbers."""
         with (self.folder / "tables" / f"{name}.csv").open(newline="", encoding="utf-8") as handle:
             header, *rows = list(csv.reader(handle))
-        return Table(tuple(header), tuple(tuple(_number(cell) for cell in row) for row in rows), caption)
+        cells = ((_name(row[0]), *(_number(cell) for cell in row[1:])) for row in rows)
+        return Table(tuple(header), tuple(cells), caption)
 
     def counts(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
         """Return the counts of a confusion table, and the names of its rows."""
@@ -115,6 +116,11 @@ def class_means(view: Representation, rows: NDArray[np.bool_]) -> NDArray[np.flo
             else np.zeros(view.codes.shape[1])
         )
     return np.stack(means)
+
+
+def _name(cell: str) -> str:
+    """Return a name as it was, without the guard that keeps a spreadsheet from running it as a formula."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in tuple("=+-@\t\r") else cell
 
 
 def _number(cell: str) -> object:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lightwell.core.errors import ConfigError, DataError, nearest
@@ -62,6 +63,11 @@ class OpenSet(Study):
         Learning rate of the softmax classifier where it differs from ``optimizer.lr``, alone or beside.
     network : str
         Body of both: ``small``, ``vgg32`` or ``module:function`` (in the seed: ``model``).
+    encoder : str
+        A trained encoder in place of the network, never changed: ``module:function`` (it takes nothing and
+        returns a ``torch.nn.Module`` from images in [0, 1] to features) or the folder of a saved model. The
+        method then learns on its features; with ``difair`` that is class blocks on a model that was never
+        trained for them.
     optimizer : OptimizerSettings
         How the weights move.
     augment : AugmentSettings
@@ -97,6 +103,7 @@ class OpenSet(Study):
     baseline: Any = None
     baseline_lr: float | None = None
     network: str = "small"
+    encoder: str = ""
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -152,7 +159,7 @@ class OpenSet(Study):
         data = self._open_set_data(dataset)
         train, held_out = _hold_out(data.train, self.calibration)
         _check_hold_out(train, held_out, self.false_refusal)
-        signature = _signature(train, self.network)
+        signature = _signature(train, self.network, self.encoder)
         run.record(
             data={
                 "name": self.data if dataset is None else dataset.name,
@@ -252,6 +259,7 @@ class OpenSet(Study):
             optimizer = replace(optimizer, lr=self.baseline_lr)
         with global_seed(self.seed, "weights", name):
             model = method(name)(signature, settings, optimizer)
+            _check_network(model)
         fit(
             model,
             model.training_data(train, self.seed),
@@ -291,6 +299,22 @@ def _check_map(name: Literal["auto", "tsne", "pca", "pacmap", "umap"]) -> None:
     project(np.zeros((1, 1)), method=name)
 
 
+def _check_network(model: Model) -> None:
+    """Send two black images through a new model: a body of the user's own may not take them."""
+    height, width, channels = model.signature.image_shape
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(2, channels, height, width))
+    except Exception as error:
+        raise ConfigError(
+            f"the network does not take images of {height} x {width} ({type(error).__name__}: {error})",
+            where=model.signature.encoder or model.signature.network,
+            expected="feature maps of shape B×C'×h×w from B×C×H×W, C' being out_channels",
+            fix="Mend it, or change the images with image_size.",
+        ) from error
+    model.train()
+
+
 def _check_hold_out(train: Dataset, held_out: Dataset, rate: float) -> None:
     """Refuse parts too small to train on, or too small for the promised rate, before training."""
     needed = ConformalRule(rate).needed
@@ -318,7 +342,7 @@ def _hold_out(train: Dataset, share: float) -> tuple[Dataset, Dataset]:
     return kept, held_out
 
 
-def _signature(train: Dataset, network: str) -> Signature:
+def _signature(train: Dataset, network: str, encoder: str) -> Signature:
     """Return the model's signature, with the statistics of the images it is trained on."""
     pixels = train.inputs.reshape(-1, train.inputs.shape[-1])
     # Counting grey levels is exact and needs no float copy of the images.
@@ -329,7 +353,8 @@ def _signature(train: Dataset, network: str) -> Signature:
         max(float(np.sqrt(c @ (level - m) ** 2 / c.sum())), 1e-6) for c, m in zip(counts, mean, strict=True)
     ]
     height, width, channels = train.image_shape
-    return Signature(train.class_names, (height, width, channels), network, tuple(mean), tuple(std))
+    shape = (height, width, channels)
+    return Signature(train.class_names, shape, network, tuple(mean), tuple(std), encoder)
 
 
 def _views(model: Model, train: Dataset, held_out: Dataset, data: OpenSetData) -> dict[str, Representation]:

@@ -1,0 +1,83 @@
+"""Choosing settings without the classes they will be judged by: known classes that play unknown.
+
+A search that looked at the unknown classes, or at test images, would report how well it guessed them.
+Here only training images of known classes are used: some classes are left out of the training and their
+held-out images stand for what the model has never seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lightwell.core.errors import ConfigError
+from lightwell.core.seeds import generator
+from lightwell.data import Dataset
+from lightwell.studies.open_set.study import OpenSet
+
+_RESAMPLES = 40  # a search reads the estimates, not their intervals
+
+
+def folds(
+    study: OpenSet, n_folds: int = 3, held_out: int | None = None, seed: int = 0
+) -> list[tuple[OpenSet, Dataset]]:
+    """Return studies with data sets whose "test" numbers may be used for choosing settings.
+
+    The training images of the known classes are parted 80/20, by class; the first part is trained on,
+    the second measured on. Each fold leaves other classes out of the training.
+
+    Parameters
+    ----------
+    study : OpenSet
+        The settings to be judged.
+    n_folds : int
+        How many choices of pseudo-unknown classes.
+    held_out : int, optional
+        Pseudo-unknown classes of each fold; by default a third of the known ones.
+    seed : int
+        Fixes the parts and the choices; not the seed of the training.
+
+    Returns
+    -------
+    list of (OpenSet, Dataset)
+        One a fold: the study with the remaining classes known, and the data for its ``run``. Neither a
+        test image nor an image of a truly unknown class is in it.
+
+    Raises
+    ------
+    ConfigError
+        If fewer than two classes would remain, or there is no fold.
+
+    Examples
+    --------
+    >>> trial = OpenSet.from_preset("smoke")
+    >>> [len(fold.known) for fold, _ in folds(trial)]
+    [4, 4, 4]
+    """
+    train = study._open_set_data(None).train
+    names = train.class_names
+    left_out = max(1, len(names) // 3) if held_out is None else held_out
+    if n_folds < 1 or not 1 <= left_out <= len(names) - 2:
+        raise ConfigError(
+            "known classes cannot be parted so",
+            where="folds and held-out classes",
+            expected=f"at least one fold, and 1 .. {len(names) - 2} of {len(names)} classes held out",
+            got=f"{n_folds} folds, {left_out} held out",
+        )
+    kept, measured = train.split(0.8, 0.2, seed=seed)
+    ids = np.asarray(train.ids)
+    parts = {
+        name: np.flatnonzero(np.isin(ids, np.asarray(part.ids)))
+        for name, part in (("train", kept), ("test", measured))
+    }
+    data = replace(train, name=f"{train.name}, pseudo-unknown", parts=parts)
+    order = generator(seed, "pseudo-unknown classes").permutation(len(names))
+    pairs = []
+    for fold in range(n_folds):
+        out = {names[order[(fold * left_out + i) % len(names)]] for i in range(left_out)}
+        known = tuple(name for name in names if name not in out)
+        pairs.append(
+            (replace(study, known=known, train_images=None, n_resamples=_RESAMPLES, map="pca"), data)
+        )
+    return pairs
