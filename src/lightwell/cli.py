@@ -148,10 +148,11 @@ def _report(words: list[str]) -> int:
     from lightwell.report import compare
     from lightwell.studies import study
 
-    if len(options.runs) == 1:
-        folder = options.runs[0]
+    for folder in options.runs:
         if not (folder / "run.json").is_file():
             raise DataError("this is no run folder", where=folder, expected="a folder that a study wrote")
+    if len(options.runs) == 1:
+        folder = options.runs[0]
         page, out = study(str(read_json(folder / "run.json").get("study"))).page(folder), folder
     else:
         page, out = compare(options.runs), options.out or Path("runs") / "compare"

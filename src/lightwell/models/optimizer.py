@@ -42,7 +42,11 @@ class OptimizerSettings:
     floor : float
         Lowest learning rate, as a share of ``lr``; also where the warm-up starts.
     drop_epoch : float
-        When ``drop`` falls to a hundredth (in the seed: ``epoch_swap``).
+        When ``drop`` falls (in the seed: ``epoch_swap``).
+    drop_factor : float
+        What it is multiplied by then, in (0, 1].
+    drops : int
+        How often it falls, each ``drop_epoch`` epochs after the time before.
     update : {"step", "epoch"}
         Whether the rate changes with every step or only between epochs.
     """
@@ -56,7 +60,9 @@ class OptimizerSettings:
     warmup: float = 0.1
     restarts: int = 2
     floor: float = 1e-3
-    drop_epoch: float = 50
+    drop_epoch: float = 50.0
+    drop_factor: float = 0.01
+    drops: int = 1
     update: Literal["step", "epoch"] = "step"
 
     def __post_init__(self) -> None:
@@ -68,6 +74,8 @@ class OptimizerSettings:
             "restarts": (self.restarts >= 0, "0 or more"),
             "floor": (0 <= self.floor <= 1, "in [0, 1]"),
             "drop_epoch": (self.drop_epoch > 0, "above 0"),
+            "drop_factor": (0 < self.drop_factor <= 1, "in (0, 1]"),
+            "drops": (self.drops >= 0, "0 or more"),
         }
         for name, (holds, wanted) in checks.items():
             if not holds:
@@ -128,7 +136,9 @@ def _shape(settings: OptimizerSettings, epochs: int) -> Callable[[float], float]
     if settings.schedule == "constant":
         return lambda _: settings.lr
     if settings.schedule == "drop":
-        return lambda epoch: settings.lr if epoch < settings.drop_epoch else settings.lr / 100
+        return lambda epoch: settings.lr * settings.drop_factor ** min(
+            epoch // settings.drop_epoch, settings.drops
+        )
     parts = settings.restarts + 1 if settings.schedule == "cosine_restarts" else 1
     return lambda epoch: cosine(epoch, epochs / parts)
 

@@ -109,6 +109,9 @@ def fit(
                 reload_dataloaders_every_n_epochs=1,
                 use_distributed_sampler=False,
             )
+        except (MisconfigurationException, ValueError) as error:  # ValueError: a name it does not know
+            raise ConfigError("these training settings do not work here", got=error) from error
+        try:
             trainer.fit(model, datamodule=batches, ckpt_path=str(last) if last.is_file() else None)
         except MisconfigurationException as error:
             raise ConfigError("these training settings do not work here", got=error) from error
