@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lightwell.core import ConfigError, DataError, TrainingDiverged
+from lightwell.core.files import read_json
 from lightwell.training import Run
 from lightwell.training.run import log
 
@@ -252,3 +254,17 @@ def test_the_log_of_a_run_is_its_own(tmp_path):
     assert (log.handlers, log.level) == ([], before)
     assert "only one" in (tmp_path / "one" / "log.txt").read_text()
     assert "only one" not in (tmp_path / "two" / "log.txt").read_text()
+
+
+def test_resume_with_other_data_is_refused_and_forgets_nothing(tmp_path: Path) -> None:
+    with Run(tmp_path / "run", "toy") as run:
+        run.record(data={"fingerprint": "one", "name": "toy"})
+    with (
+        pytest.raises(ConfigError, match="another fingerprint"),
+        Run(tmp_path / "run", "toy", resume=True) as run,
+    ):
+        run.record(data={"fingerprint": "two", "name": "toy"})
+    assert read_json(tmp_path / "run" / "run.json")["data"] == {"fingerprint": "one", "name": "toy"}
+    with Run(tmp_path / "run", "toy", resume=True) as run:
+        run.record(data={"fingerprint": "one", "name": "toy"})
+    assert read_json(tmp_path / "run" / "run.json")["status"] == "finished"

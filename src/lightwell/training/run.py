@@ -76,6 +76,7 @@ class Run:
         self.follower = is_follower()
         self.facts: dict[str, Any] = {}
         self._earlier = {"cpu_seconds": 0.0, "wall_seconds": 0.0}
+        self._data_before: dict[str, Any] | None = None
         self._cost = Cost()
         self._lock: IO[str] | None = None
         self._log: logging.Handler | None = None
@@ -96,7 +97,22 @@ class Run:
         return self._earlier["wall_seconds"] + self._cost.wall_seconds
 
     def record(self, **facts: Any) -> None:
-        """Add facts to ``run.json`` at once."""
+        """Add facts to ``run.json`` at once.
+
+        Raises
+        ------
+        ConfigError
+            If the run is resumed, and its ``data`` are not those it began with.
+        """
+        before, now = self._data_before, facts.get("data")
+        if before is not None and now is not None and before != now:
+            changed = sorted(key for key in before | now if before.get(key) != now.get(key))
+            raise ConfigError(
+                "the data differ from those of the run to resume",
+                where=self.folder,
+                got=f"another {' and '.join(changed)}",
+                fix="Bring back the data as they were, or choose another folder with --out.",
+            )
         self.facts |= facts
         self._write("running")
 
@@ -128,6 +144,8 @@ class Run:
             log.setLevel(logging.INFO)
         log.info("%s %s in %s", self.study, "resumed" if self.resume else "started", self.folder.name)
         self.facts = {"started": _now(), "versions": _versions(), "pid": os.getpid()} | self.facts
+        if self._data_before is not None:
+            self.facts.setdefault("data", self._data_before)
         self._write("running")
 
     def __exit__(
@@ -199,6 +217,7 @@ class Run:
                 fix="Repeat the command as it was, or choose another folder with --out.",
             )
         self._earlier = {key: float(earlier.get(key) or 0.0) for key in self._earlier}
+        self._data_before = earlier.get("data")
 
     def _write(self, status: str, **more: Any) -> None:
         if self.follower:

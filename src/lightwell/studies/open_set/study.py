@@ -163,7 +163,7 @@ class OpenSet(Study):
         run.record(
             data={
                 "name": self.data if dataset is None else dataset.name,
-                "fingerprint": data.train.fingerprint[:16],
+                "fingerprint": "-".join(p.fingerprint[:12] for p in (data.train, data.test, data.unknown)),
                 "split": data.split.name,
                 "split_digest": data.split.digest[:16],
                 "known": list(data.split.known),
