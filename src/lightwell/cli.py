@@ -21,6 +21,8 @@ _TOOLS = {
     "demo": "train on digits that ship with the package and write a report (a few minutes)",
     "data": "list, fetch or check data sets",
     "report": "rebuild the page of a run, or compare runs",
+    "fleet": "run a grid of studies, on this machine or on a Ray cluster, into one table",
+    "search": "search settings with Optuna, judged by known validation data only",
 }
 
 
@@ -81,7 +83,7 @@ def _usage() -> str:
 def _command(name: str) -> Callable[[list[str]], int]:
     if name in STUDIES:
         return lambda words: _study(name, words)
-    tools = {"demo": _demo, "data": _data, "report": _report}
+    tools = {"demo": _demo, "data": _data, "report": _report, "fleet": _fleet, "search": _search}
     if name not in tools:
         raise ConfigError("unknown command", got=repr(name), fix=nearest(name, [*STUDIES, *tools]))
     return tools[name]
@@ -160,6 +162,20 @@ def _report(words: list[str]) -> int:
     return 0
 
 
+def _fleet(words: list[str]) -> int:
+    """Run a grid of studies."""
+    from lightwell.fleet.command import fleet
+
+    return fleet(words)
+
+
+def _search(words: list[str]) -> int:
+    """Search settings."""
+    from lightwell.fleet.command import search
+
+    return search(words)
+
+
 def _data(words: list[str]) -> int:
     """List, fetch or check data sets."""
     parser = _parser("data")
@@ -208,6 +224,8 @@ def _prepare_process() -> None:
         raise SystemExit(128 + number)
 
     signal.signal(signal.SIGTERM, stop)
+    if "" not in sys.path:  # a network named `module:function` may lie in the working folder
+        sys.path.insert(0, "")
     keep_freed_memory()
     log = logging.getLogger("lightwell")
     log.setLevel(logging.INFO)
@@ -221,7 +239,8 @@ def _tell(folder: Path, findings: Any) -> None:
     """Say the main numbers and where the page is."""
     for estimate in findings:
         measure, _, variant = estimate.name.partition(".")
-        if measure not in ("accuracy", "auroc", "false_refusal", "detection") or "." in variant:
+        shown = measure in ("accuracy", "auroc", "false_refusal", "detection")
+        if not shown or variant.startswith("one_to_one."):
             continue
         null = f"   ({estimate.null.name}: {estimate.null.value:.3f})" if estimate.null else ""
         print(f"{estimate.name:<32}{estimate.value:.4f}{null}")  # noqa: T201

@@ -75,6 +75,12 @@ def test_constant_and_drop():
     assert [rate(e, drop) for e in (0, 49, 50, 599)] == pytest.approx([0.1, 0.1, 0.001, 0.001])
 
 
+def test_drop_in_steps():
+    steps = OptimizerSettings(lr=0.1, schedule="drop", warmup=0, drop_epoch=30, drop_factor=0.1, drops=3)
+    found = [rate(e, steps) for e in (0, 29, 30, 60, 89, 90, 119, 120, 500)]
+    assert found == pytest.approx([0.1, 0.1, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4, 1e-4, 1e-4])
+
+
 # Weight decay.
 
 
@@ -193,6 +199,8 @@ def test_a_model_follows_the_schedule_step_by_step(update):
         ("restarts", -1),
         ("floor", 2),
         ("drop_epoch", 0),
+        ("drop_factor", 0),
+        ("drops", -1),
     ],
 )
 def test_settings_out_of_range_are_refused(name, value):

@@ -21,7 +21,7 @@ from lightwell.models.rejection import ConformalRule
 from lightwell.models.scorers import SCORERS, make_scorer
 from lightwell.models.softmax import Softmax, SoftmaxSettings
 
-FILES = ("README.md", "SHA256SUMS", "config.json", "decision.json", "model.safetensors")
+FILES = ("README.md", "SHA256SUMS", "config.json", "decision.json", "decision.npz", "model.safetensors")
 
 
 def known(n=60, seed=0):
@@ -76,7 +76,7 @@ def test_round_trip_is_bit_for_bit(tmp_path):
 def test_folder_is_complete_and_plain(folder):
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     config = json.loads((folder / "config.json").read_text())
-    assert (config["format"], config["lightwell"]) == (1, lightwell.__version__)
+    assert (config["format"], config["lightwell"]) == (2, lightwell.__version__)
     assert config["method"] == "difair"
     assert (folder / "README.md").read_text() == "# Ours\n"
 
@@ -101,6 +101,13 @@ def test_decision_round_trip_is_exact(name, tmp_path, difair):
     assert np.array_equal(after.scorer.score(test), before.scorer.score(test))
     assert after.rule.thresholds.tolist() == before.rule.thresholds.tolist()
     assert np.array_equal(after.predict(test), before.predict(test))
+
+
+def test_settings_of_a_score_come_back(tmp_path, difair):
+    scorer = make_scorer("energy", temperature=2.5)
+    before = saved.Decision(scorer, decision().rule)
+    saved.save(difair(), tmp_path, decision=before)
+    assert saved.load_decision(tmp_path).scorer.settings == {"temperature": 2.5}
 
 
 def test_decision_refuses_with_minus_1():
@@ -150,7 +157,7 @@ def test_a_truncated_file_is_noticed(folder, name, share):
         saved.load(folder)
 
 
-@pytest.mark.parametrize("name", ["config.json", "decision.json", "model.safetensors"])
+@pytest.mark.parametrize("name", ["config.json", "decision.json", "decision.npz", "model.safetensors"])
 def test_a_file_without_a_checksum_is_not_trusted(folder, name):
     lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
     (folder / "SHA256SUMS").write_text("".join(line for line in lines if name not in line))
@@ -168,9 +175,11 @@ def test_an_edited_setting_is_noticed(folder):
 
 
 def test_another_format_is_refused_with_the_version_that_wrote_it(folder):
-    rewritten(folder, format=2, lightwell="9.0")
-    with pytest.raises(ModelFileError, match=r"another format.*expected 1, got 2.*lightwell 9\.0"):
+    rewritten(folder, format=1, lightwell="0.0")
+    with pytest.raises(ModelFileError, match=r"another format.*expected 2, got 1.*lightwell 0\.0"):
         saved.load(folder)
+    with pytest.raises(ModelFileError, match="another format"):
+        saved.load_decision(folder)
 
 
 @pytest.mark.parametrize(
@@ -231,13 +240,13 @@ class Harm:
         return Path.write_text, (self.path, "harm")
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "decision.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "decision.json", "decision.npz"])
 def test_nothing_is_unpickled(folder, tmp_path, name):
     trace = tmp_path / "trace"
     (folder / name).write_bytes(pickle.dumps(Harm(trace)))
     write_manifest(folder)
-    read = saved.load_decision if name == "decision.json" else saved.load
-    with pytest.raises(ModelFileError, match=r"weights do not fit|not JSON"):
+    read = saved.load_decision if name.startswith("decision") else saved.load
+    with pytest.raises(ModelFileError, match=r"weights do not fit|not JSON|not a stored decision"):
         read(folder)
     assert not trace.exists()
     pickle.loads(pickle.dumps(Harm(trace)))

@@ -10,7 +10,7 @@ from lightwell.core import ConfigError
 from lightwell.core.seeds import global_seed
 from lightwell.models import method
 from lightwell.models.model import Signature
-from lightwell.models.softmax import Softmax, SoftmaxSettings
+from lightwell.models.softmax import Softmax, SoftmaxSettings, smooth_targets
 
 
 def softmax(signature, **settings):
@@ -48,6 +48,35 @@ def test_label_smoothing_spreads_mass_over_all_classes_in_training(signature):
     assert model.losses(images, labels)["cross_entropy"].item() == pytest.approx(wanted, rel=1e-5)
 
 
+def test_label_smoothing_over_the_others_keeps_exactly_the_rest(signature):
+    model = softmax(signature, label_smoothing=0.3, smoothing_over="others").train()
+    images, labels = batch()
+    log_p = log_probabilities(model, images)
+    target = np.full((6, 3), 0.15)
+    target[np.arange(6), labels] = 0.7
+    wanted = -(target * log_p).sum(axis=1).mean()
+    assert model.losses(images, labels)["cross_entropy"].item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_smooth_targets_by_hand():
+    labels = torch.tensor([0, 3])
+    assert smooth_targets(labels, 4, 0.4, "all")[0].tolist() == pytest.approx([0.7, 0.1, 0.1, 0.1])
+    others = smooth_targets(labels, 4, 0.9, "others")
+    assert others[0].tolist() == pytest.approx([0.1, 0.3, 0.3, 0.3])
+    assert others[1].tolist() == pytest.approx([0.3, 0.3, 0.3, 0.1])
+
+
+def test_smoothing_over_all_is_that_of_torch():
+    logits, labels = torch.randn(9, 5, generator=torch.Generator().manual_seed(0)), torch.arange(9) % 5
+    theirs = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=0.2)
+    ours = torch.nn.functional.cross_entropy(logits, smooth_targets(labels, 5, 0.2, "all"))
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-6)
+    # The two conventions are one with another mass: s over the others is s K / (K - 1) over all.
+    torch.testing.assert_close(
+        smooth_targets(labels, 5, 0.2, "others"), smooth_targets(labels, 5, 0.25, "all")
+    )
+
+
 def test_label_smoothing_is_off_in_evaluation(signature):
     images, labels = batch()
     plain, smooth = softmax(signature).eval(), softmax(signature, label_smoothing=0.3).eval()
@@ -82,7 +111,7 @@ def test_linear_head_on_the_published_network_has_the_parameters_of_its_layers()
 
 def test_it_is_scored_by_logits_and_has_no_geometry(signature):
     model = softmax(signature)
-    assert model.scores == ("msp", "mls")
+    assert model.scores == ("msp", "mls", "energy", "openmax", "mahalanobis", "knn")
     assert model.anchors is None
 
 

@@ -53,6 +53,7 @@ def all_figures(names: tuple[str, ...]) -> dict[str, Callable[[], Figure]]:
         f"validation/{names[0]}": [3.0, 2.0, 1.0],
     }
     images = [rng.integers(0, 256, (6, 5, 3)).astype(np.uint8)] * 3
+    weights = rng.normal(size=(3, 2, 4, 3, 3))
     return {
         "confusion": lambda: figures.confusion_matrix(np.arange(9).reshape(3, 3), names, names),
         "similarity": lambda: figures.class_similarity(np.eye(3, 6), names),
@@ -70,6 +71,11 @@ def all_figures(names: tuple[str, ...]) -> dict[str, Callable[[], Figure]]:
             refused=codes[:, 0] > 0.8,
             method=names[2],
         ),
+        "views": lambda: figures.map_views(codes, labels + 1, (*names, names[0]), 2, anchors=codes[:2]),
+        "violins": lambda: figures.class_violins(codes, labels % 3, names, 2, names[:2], [0, 1], names[2]),
+        "filters": lambda: figures.class_filters(weights, names),
+        "filter_correlation": lambda: figures.filter_correlation(weights, names),
+        "patterns": lambda: figures.cluster_patterns(np.eye(3)[:2], [5, 4], names),
         "card": lambda: figures.image_card(card(names)),
         "sheet": lambda: figures.image_sheet(images, names),
     }
@@ -193,7 +199,7 @@ def test_a_card_tells_decision_evidence_and_place() -> None:
         "p = 0.012",
     ):
         assert words in title
-    _, bars, code, _, first, second = figure.subfigs[0].axes
+    _, bars, code, _, _, first, second = figure.subfigs[0].axes
     assert [text.get_text() for text in bars.texts] == ["75%", "12%", "12%", "0%"]
     assert len(code.get_yticklabels()) == 3
     assert first.get_title() == "evidence for\ntwo"

@@ -208,7 +208,7 @@ class ClaimsTooMuch(Softmax):
 
 
 class NoSuchScore(Softmax):
-    scores = ("msp", "energy")
+    scores = ("msp", "no_such_score")
 
 
 class WantsBlocks(Softmax):
@@ -281,7 +281,7 @@ BROKEN: list[tuple[str, type[Model], str]] = [
     ("axes_cover_the_codes", ColumnMissing, r"disagree about columns \[29\]"),
     ("axes_cover_the_codes", ColumnTwice, r"columns \[0\] belong to more than one"),
     ("info_is_complete", ClaimsTooMuch, "'unknown_score' is claimed and missing"),
-    ("info_is_complete", NoSuchScore, "'energy' does not suit"),
+    ("info_is_complete", NoSuchScore, "'no_such_score' does not suit"),
     ("info_is_complete", WantsBlocks, "'block_sum' does not suit"),
     ("info_is_complete", NotOneWord, "one lower-case word"),
     ("info_is_complete", OtherMaps, "means miss the codes"),

@@ -3,37 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest import SkipTest
 
 import numpy as np
 import pytest
 
 from lightwell.models.anchors import Anchors
-from lightwell.models.scorers import SCORERS, BlockSum, ClassMeans, MaxOutput, RelativeBlockSum, Scorer
+from lightwell.models.scorers import (
+    SCORERS,
+    BlockSum,
+    ClassMeans,
+    MaxOutput,
+    OpenMax,
+    RelativeBlockSum,
+    Scorer,
+)
 from lightwell.testing import scorer_checks
 
 CHECKS = dict(scorer_checks())
 
 
 class WrongSign(MaxOutput):
-    def _score(self, values, representation):
+    def _score(self, values):
         return values.max(axis=1)
 
 
 class CentresTheBatch(MaxOutput):
-    def _score(self, values, representation):
+    def _score(self, values):
         return values.mean() - values.max(axis=1)
 
 
 class Ranks(MaxOutput):
-    def _score(self, values, representation):
+    def _score(self, values):
         return -values.max(axis=1) + np.arange(len(values)) * 1e-9
 
 
-class ReadsMemoryOrder(MaxOutput):
-    def _read(self, representation):
-        return representation.codes
+class RanksParts(MaxOutput):
+    """Goes by the place within a part, which only shows where there is more than one."""
 
-    def _score(self, values, representation):
+    def _score(self, values):
+        return -values.max(axis=1) + (len(values) == 21845) * 1e-9
+
+
+class ReadsMemoryOrder(MaxOutput):
+    def _numbers(self, values, start):
+        return values
+
+    def _score(self, values):
         return -values.ravel("K").reshape(values.shape).max(axis=1)
 
 
@@ -50,20 +66,18 @@ class DrawsGlobally(MaxOutput):
 
 
 class SwallowsNaN(MaxOutput):
-    def _read(self, representation):
-        return np.nan_to_num(representation.codes)
+    def _numbers(self, values, start):
+        return np.nan_to_num(values)
 
 
 class DoesNotSayWhich(MaxOutput):
-    def _read(self, representation):
-        if not np.isfinite(representation.codes).all():
-            super()._read(representation.take(~np.isfinite(representation.codes).all(axis=1)))
-        return representation.codes
+    def _numbers(self, values, start):
+        return super()._numbers(values[~np.isfinite(values).all(axis=1)], 0)
 
 
 class LearnsNaN(RelativeBlockSum):
     def fit(self, known):
-        self.state = self.anchors.block_sums(known.codes).mean(axis=0)
+        self.state = {"usual": self.anchors.block_sums(known.codes).mean(axis=0)}
         return self
 
 
@@ -89,7 +103,7 @@ class StateElsewhere(MaxOutput):
         self.level = known.codes.max()
         return self
 
-    def _score(self, values, representation):
+    def _score(self, values):
         return self.level - values.max(axis=1)
 
 
@@ -102,18 +116,15 @@ class DefaultBeforeFit(StateElsewhere):
 
 
 class OtherErrorBeforeFit(ClassMeans):
-    @property
-    def _fitted(self):
-        if self.state is None:
-            raise RuntimeError("fit me")
-        return self.state
+    def _learned(self, name):
+        return self.state[name]
 
 
 class AddsUp(RelativeBlockSum):
     def fit(self, known):
-        before = 0 if self.state is None else self.state
+        before = self.state.get("usual", 0)
         super().fit(known)
-        self.state = self.state + before
+        self.state["usual"] = self.state["usual"] + before
         return self
 
 
@@ -126,11 +137,11 @@ class MeanOfNothing(BlockSum):
     def fit(self, known):
         right = known.correct & (known.labels == 0)
         with np.errstate(invalid="ignore"):
-            self.state = known.codes[right].sum(axis=0) / np.float64(right.sum())
+            self.state = {"mean": known.codes[right].sum(axis=0) / np.float64(right.sum())}
         return self
 
-    def _score(self, values, representation):
-        return super()._score(values - 0 * self.state, representation)
+    def _score(self, values):
+        return super()._score(values - 0 * self.state["mean"])
 
 
 class NeedsAnExample(RelativeBlockSum):
@@ -140,8 +151,9 @@ class NeedsAnExample(RelativeBlockSum):
 
 
 class BroadcastsAnything(ClassMeans):
-    def _score(self, values, representation):
-        return np.sqrt(np.min([np.square(values - mean).sum(axis=1) for mean in self._fitted], axis=0))
+    def _score(self, values):
+        means = self._learned("means")
+        return np.sqrt(np.min([np.square(values - mean).sum(axis=1) for mean in means], axis=0))
 
 
 class ReadsImages(MaxOutput):
@@ -151,6 +163,7 @@ class ReadsImages(MaxOutput):
 BROKEN: list[tuple[str, type[Scorer], str]] = [
     ("larger_is_more_unknown", WrongSign, "must be more unknown"),
     ("batch_size_does_not_matter", CentresTheBatch, "at a time changes scores"),
+    ("chunks_do_not_matter", RanksParts, "50021 examples at once"),
     ("order_does_not_matter", Ranks, "another order changes"),
     ("order_does_not_matter", ReadsMemoryOrder, "memory order"),
     ("arguments_are_untouched", SortsInPlace, "codes of the scored examples changed"),
@@ -161,10 +174,10 @@ BROKEN: list[tuple[str, type[Scorer], str]] = [
     ("number_types", KeepsTheType, "scores of float16 are float16"),
     ("number_types", OverflowsBytes, "the type uint8 changes scores"),
     ("sizes", Squeezes, r"1 examples have scores of shape \(\)"),
-    ("stored_and_read_scores_are_equal", StateElsewhere, "storing the score as JSON changes"),
+    ("stored_and_read_scores_are_equal", StateElsewhere, "storing the score changes"),
     ("stored_and_read_scores_are_equal", NotListed, "does not know 'not_listed'"),
     ("not_fitted_is_an_error", DefaultBeforeFit, "fit was not asked for"),
-    ("not_fitted_is_an_error", OtherErrorBeforeFit, "bare RuntimeError"),
+    ("not_fitted_is_an_error", OtherErrorBeforeFit, "bare KeyError"),
     ("same_fit_same_result", AddsUp, "fitting a second time changes"),
     ("same_fit_same_result", ReturnsNothing, "does not return the scorer"),
     ("a_class_never_predicted_right", MeanOfNothing, "makes scores not finite"),
@@ -186,3 +199,8 @@ def test_is_caught(name, kind, sentence, monkeypatch):
 
 def test_each_check_is_shown_to_fail():
     assert {name for name, _, _ in BROKEN} == set(CHECKS)
+
+
+def test_a_score_that_does_not_see_missing_evidence_is_skipped_in_words():
+    with pytest.raises(SkipTest, match="openmax says that it does not see missing evidence"):
+        CHECKS["larger_is_more_unknown"](OpenMax)

@@ -1,6 +1,7 @@
 """Metrics: arrays in, numbers out. NumPy, SciPy and scikit-learn only; no model, no torch."""
 
 from lightwell.metrics.bootstrap import estimate, share_estimate
+from lightwell.metrics.borrowing import Borrowing, borrowing
 from lightwell.metrics.curves import Curve, oscr_curve, roc_curve
 from lightwell.metrics.estimates import one_to_one_estimates, open_set_estimates
 from lightwell.metrics.labels import accuracy, inside_share, macro_f1, one_to_one, openness
@@ -15,13 +16,17 @@ from lightwell.metrics.open_set import (
     inverted,
     oscr,
 )
+from lightwell.metrics.probe import Probe, linear_probe
 
 __all__ = [
+    "Borrowing",
     "Curve",
+    "Probe",
     "accuracy",
     "aupr_in",
     "aupr_out",
     "auroc",
+    "borrowing",
     "ccr_at_fpr",
     "detection_accuracy",
     "estimate",
@@ -29,6 +34,7 @@ __all__ = [
     "fpr95_unknown_positive",
     "inside_share",
     "inverted",
+    "linear_probe",
     "macro_f1",
     "one_to_one",
     "one_to_one_estimates",

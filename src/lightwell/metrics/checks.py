@@ -43,6 +43,32 @@ def as_floats(values: ArrayLike, where: str) -> Floats:
     return array
 
 
+def as_table(values: ArrayLike, where: str) -> Floats:
+    """Return codes as float64, shape (n, d) with d >= 1; n may be 0.
+
+    Raises
+    ------
+    DataError
+        If they are not a table of numbers, or one is not finite.
+
+    Examples
+    --------
+    >>> as_table([[1, 2]], "codes").tolist()
+    [[1.0, 2.0]]
+    """
+    table = np.asarray(values)
+    if table.ndim != 2 or not table.shape[1] or table.dtype.kind not in "iuf":
+        raise DataError(
+            "a table of numbers is wanted",
+            where=where,
+            expected="shape (n, d) with d >= 1",
+            got=f"{table.dtype} of shape {table.shape}",
+        )
+    if not np.isfinite(table).all():
+        raise DataError("a code is not a finite number", where=where, got="NaN or infinity")
+    return table.astype(np.float64)
+
+
 def as_labels(values: ArrayLike, where: str) -> Ints:
     """Return class numbers as int64, shape (n,) with n >= 1; -1 stands for unknown.
 

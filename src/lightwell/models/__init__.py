@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 METHODS: dict[str, str] = {
     "difair": "lightwell.models.difair:Difair",
     "softmax": "lightwell.models.softmax:Softmax",
+    "cac": "lightwell.models.cac:Cac",
+    "arpl": "lightwell.models.arpl:Arpl",
 }
 
 

@@ -6,8 +6,8 @@ z the code, S_c the sum of z over the block of class c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -18,13 +18,15 @@ from lightwell.core.axes import Axis
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
 from lightwell.core.seeds import generator
-from lightwell.data.dataset import Dataset
 from lightwell.models.anchors import Anchors
 from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.penalties import activation_correlation, correlation_penalty, std_penalty
 from lightwell.nets import PooledHead
 from lightwell.nets.heads import Activation
+
+if TYPE_CHECKING:
+    from lightwell.data.dataset import Dataset
 
 # Under the root, so that the gradient of a distance of 0 is 0 and not NaN.
 _EPSILON = 1e-6
@@ -223,12 +225,17 @@ class Difair(Model):
         while name in train.class_names:
             name += "_"
         noise = generator(seed, "noise images").integers(0, 256, (count, *train.image_shape), dtype=np.uint8)
-        return Dataset(
-            name=train.name,
+        return replace(
+            train,
             inputs=np.concatenate([train.inputs, noise]),
             labels=np.concatenate([train.labels, np.full(count, self.n_classes)]),
             class_names=(*train.class_names, name),
+            factors=None,
+            factor_names=(),
+            concepts=None,
+            concept_names=(),
             ids=np.concatenate([np.asarray(train.ids), np.full(count, -1)]),
+            parts={},
         )
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from lightwell.core.axes import Axis
 from lightwell.core.errors import ConfigError, DataError, TrainingDiverged
 from lightwell.core.method import MethodInfo
-from lightwell.data.dataset import Dataset
 from lightwell.models.anchors import Anchors
 from lightwell.models.optimizer import OptimizerSettings, build_optimizer, learning_rate
 from lightwell.nets import Body, Head, build
 from lightwell.nets.frozen import freeze, frozen_body
+
+if TYPE_CHECKING:  # a word only: models take data sets as they come and never make one
+    from lightwell.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,16 @@ class Model(LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the sum of the loss terms, each logged under its own name."""
-        terms = self.losses(*batch)
+        return self.total(self.losses(*batch), len(batch[1]), batch_idx)
+
+    def total(self, terms: dict[str, Tensor], batch_size: int, batch_idx: int) -> Tensor:
+        """Return the sum of loss terms of a training step, and log each under its own name.
+
+        Raises
+        ------
+        TrainingDiverged
+            If a term is not finite.
+        """
         for name, term in terms.items():
             if not torch.isfinite(term):
                 raise TrainingDiverged(
@@ -209,7 +220,7 @@ class Model(LightningModule):
             {f"train/{name}": term.detach() for name, term in terms.items()},
             on_step=False,
             on_epoch=True,
-            batch_size=len(batch[1]),
+            batch_size=batch_size,
             sync_dist=True,
         )
         return torch.stack(list(terms.values())).sum()
@@ -222,10 +233,14 @@ class Model(LightningModule):
         logged["validation/accuracy"] = right.float().mean()
         self.log_dict(logged, on_epoch=True, batch_size=len(labels), sync_dist=True)
 
+    def classifier_parameters(self) -> list[nn.Parameter]:
+        """Return the weights that the optimiser settings are about: all, but those with one of their own."""
+        return list(self.parameters())
+
     def configure_optimizers(self) -> Any:
         """Return the optimiser, with a schedule that follows the step count."""
         settings = self.optimizer_settings
-        optimizer = build_optimizer(settings, self.parameters())
+        optimizer = build_optimizer(settings, self.classifier_parameters())
         epochs = self.trainer.max_epochs or 1
         steps = max(int(self.trainer.estimated_stepping_batches) // epochs, 1)
 

@@ -136,8 +136,8 @@ def _shape(settings: OptimizerSettings, epochs: int) -> Callable[[float], float]
     if settings.schedule == "constant":
         return lambda _: settings.lr
     if settings.schedule == "drop":
-        return lambda epoch: settings.lr * settings.drop_factor ** min(
-            epoch // settings.drop_epoch, settings.drops
+        return lambda epoch: (
+            settings.lr * settings.drop_factor ** min(epoch // settings.drop_epoch, settings.drops)
         )
     parts = settings.restarts + 1 if settings.schedule == "cosine_restarts" else 1
     return lambda epoch: cosine(epoch, epochs / parts)

@@ -17,7 +17,9 @@ from lightwell.core.files import (
     MANIFEST,
     atomic_write,
     check_manifest,
+    load_arrays,
     read_json,
+    save_arrays,
     write_json,
     write_manifest,
     write_text,
@@ -30,7 +32,10 @@ from lightwell.models.model import Model
 from lightwell.models.rejection import ConformalRule
 from lightwell.models.scorers import Scorer, make_scorer
 
-FORMAT = 1
+FORMAT = 2
+"""Raised when a folder is written in another way; what was written in another format is refused."""
+
+_DECISION = ("decision.json", "decision.npz")
 
 
 @dataclass(frozen=True)
@@ -57,31 +62,39 @@ class Decision:
         return np.where(refused, -1, representation.predictions).astype(np.int64)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the decision as a JSON object."""
-        anchors, state = self.scorer.anchors, self.scorer.state
+        """Return the decision as a JSON object, without what the scorer has learned: its arrays."""
+        anchors = self.scorer.anchors
         return {
             "score": self.scorer.info.name,
+            "settings": self.scorer.settings,
             "anchors": None if anchors is None else [anchors.n_classes, anchors.n_features, anchors.value],
-            "state": None if state is None else state.tolist(),
             "rule": self.rule.to_dict(),
         }
 
+    def save(self, folder: Path) -> None:
+        """Write ``decision.json``, and ``decision.npz`` with the arrays the scorer has learned."""
+        write_json(folder / "decision.json", self.to_dict())
+        save_arrays(folder / "decision.npz", self.scorer.state)
+
     @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Decision:
-        """Read the object written by :meth:`to_dict`.
+    def load(cls, folder: Path) -> Decision:
+        """Read the two files written by :meth:`save`.
 
         Raises
         ------
         ModelFileError
-            If an entry is missing or not usable.
+            If a file or an entry is missing or not usable.
         """
+        record = _record(folder / "decision.json")
         try:
             anchors = None if record["anchors"] is None else Anchors(*record["anchors"])
-            scorer = make_scorer(record["score"], anchors)
-            scorer.state = None if record["state"] is None else np.array(record["state"], dtype=np.float64)
+            scorer = make_scorer(record["score"], anchors, **record["settings"])
+            scorer.state = load_arrays(folder / "decision.npz")
             return cls(scorer, ConformalRule.from_dict(record["rule"]))
         except (KeyError, TypeError, ValueError, ConfigError, DataError) as error:
-            raise ModelFileError("not a stored decision", got=f"{type(error).__name__}: {error}") from error
+            raise ModelFileError(
+                "not a stored decision", where=folder, got=f"{type(error).__name__}: {error}"
+            ) from error
 
 
 def save(model: Model, folder: Path, *, decision: Decision | None = None, card: str = "") -> None:
@@ -94,7 +107,7 @@ def save(model: Model, folder: Path, *, decision: Decision | None = None, card: 
     folder : Path
         Where to; made if missing.
     decision : Decision, optional
-        Saved beside the weights as ``decision.json``.
+        Saved beside the weights as ``decision.json`` and ``decision.npz``.
     card : str
         Text of the model card (Markdown).
     """
@@ -112,9 +125,10 @@ def save(model: Model, folder: Path, *, decision: Decision | None = None, card: 
         },
     )
     if decision is None:  # one of another model may lie there
-        (folder / "decision.json").unlink(missing_ok=True)
+        for name in _DECISION:
+            (folder / name).unlink(missing_ok=True)
     else:
-        write_json(folder / "decision.json", decision.to_dict())
+        decision.save(folder)
     write_text(folder / "README.md", card or f"# A {model.info.title} model\n")
     write_manifest(folder)
 
@@ -129,15 +143,7 @@ def load(folder: Path) -> Model:
     """
     folder = Path(folder)
     _check(folder)
-    config = _record(folder / "config.json")
-    if config.get("format") != FORMAT:
-        raise ModelFileError(
-            "this model was saved in another format",
-            where=folder,
-            expected=FORMAT,
-            got=config.get("format"),
-            fix=f"It was written by lightwell {config.get('lightwell')}: use that version.",
-        )
+    config = _config(folder)
     try:
         with preserved():  # layers draw weights as they are made
             model = method(config["method"]).from_arguments(config["arguments"])
@@ -164,10 +170,25 @@ def load_decision(folder: Path) -> Decision:
     """
     folder = Path(folder)
     _check(folder)
+    _config(folder)
     file = folder / "decision.json"
     if not file.is_file():
         raise ModelFileError("this model was saved without a decision", where=file)
-    return Decision.from_dict(_record(file))
+    return Decision.load(folder)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """Read ``config.json`` if it is of our format."""
+    config = _record(folder / "config.json")
+    if config.get("format") != FORMAT:
+        raise ModelFileError(
+            "this model was saved in another format",
+            where=folder,
+            expected=FORMAT,
+            got=config.get("format"),
+            fix=f"It was written by lightwell {config.get('lightwell')}: use that version, or train again.",
+        )
+    return config
 
 
 def _check(folder: Path) -> None:
@@ -178,8 +199,8 @@ def _check(folder: Path) -> None:
         raise ModelFileError("the checksums are damaged", where=folder / MANIFEST, got=error) from error
     lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
     listed = {line.partition("  ")[2] for line in lines}
-    for name in ("config.json", "model.safetensors", "decision.json"):
-        if name not in listed and (name != "decision.json" or (folder / name).exists()):
+    for name in ("config.json", "model.safetensors", *_DECISION):
+        if name not in listed and (name not in _DECISION or (folder / name).exists()):
             raise ModelFileError("a file of the saved model has no checksum", where=folder / name)
 
 

@@ -29,12 +29,17 @@ class SoftmaxSettings:
     features : int
         Width of the bottleneck.
     label_smoothing : float
-        Mass spread evenly over all K classes, in [0, 1) (PyTorch's convention).
+        Mass taken from the true class, in [0, 1), and spread evenly.
+    smoothing_over : {"all", "others"}
+        ``all``: over all K classes, the true one included (PyTorch's convention); ``others``: over the
+        K - 1 others, so that the true class keeps exactly the rest (the convention of the published
+        open-set recipes).
     """
 
     head: Literal["bottleneck", "linear"] = "bottleneck"
     features: int = 30
     label_smoothing: float = 0.0
+    smoothing_over: Literal["all", "others"] = "all"
 
     def __post_init__(self) -> None:
         if self.features < 1:
@@ -76,7 +81,7 @@ class Softmax(Model):
         not_for=("reading what a single dimension means: its axes are opaque",),
     )
     Settings = SoftmaxSettings
-    scores = ("msp", "mls")
+    scores = ("msp", "mls", "energy", "openmax", "mahalanobis", "knn")
     settings: SoftmaxSettings
     head: BottleneckLinear | PooledLinear
 
@@ -105,5 +110,39 @@ class Softmax(Model):
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the cross-entropy."""
         logits = self.logits(self(images))
-        smoothing = self.settings.label_smoothing if self.training else 0.0
-        return {"cross_entropy": functional.cross_entropy(logits, labels, label_smoothing=smoothing)}
+        if not self.training or not self.settings.label_smoothing:
+            return {"cross_entropy": functional.cross_entropy(logits, labels)}
+        targets = smooth_targets(
+            labels, self.n_classes, self.settings.label_smoothing, self.settings.smoothing_over
+        )
+        return {"cross_entropy": functional.cross_entropy(logits, targets.to(logits.dtype))}
+
+
+def smooth_targets(labels: Tensor, n_classes: int, mass: float, over: str) -> Tensor:
+    """Return the probabilities a classifier is trained towards.
+
+    Parameters
+    ----------
+    labels : Tensor of int, shape (B,)
+        True classes.
+    n_classes : int
+        K.
+    mass : float
+        What is taken from the true class, in [0, 1).
+    over : {"all", "others"}
+        Which classes it is spread over.
+
+    Returns
+    -------
+    Tensor
+        B×K, each row sums to 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> smooth_targets(torch.tensor([1]), 3, 0.5, "others").tolist()
+    [[0.25, 0.5, 0.25]]
+    """
+    hard = functional.one_hot(labels, n_classes).float()
+    rest = mass / n_classes if over == "all" else (1 - hard) * mass / (n_classes - 1)
+    return hard * (1 - mass) + rest

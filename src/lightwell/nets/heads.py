@@ -133,7 +133,7 @@ class PooledLinear(Head):
 
 
 class BottleneckLinear(Head):
-    """A 3×3 convolution, LeakyReLU 0.1, global average pooling, then a linear layer without bias.
+    """A 3×3 convolution, LeakyReLU 0.1, global average pooling, then a linear layer.
 
     With as many features as DIFAIR it is the fair companion of :class:`PooledHead`: the same number of
     dimensions, but none belongs to a class (in the seed: ``fc_end`` with several features, slope 0.2).
@@ -146,6 +146,8 @@ class BottleneckLinear(Head):
         D, dimensions of the code, >= 1.
     n_out : int
         Class scores, >= 1.
+    bias : bool, default False
+        Whether the linear layer has one.
 
     Raises
     ------
@@ -160,13 +162,13 @@ class BottleneckLinear(Head):
     (torch.Size([2, 6]), torch.Size([2, 30]))
     """
 
-    def __init__(self, in_channels: int, n_features: int, n_out: int) -> None:
+    def __init__(self, in_channels: int, n_features: int, n_out: int, bias: bool = False) -> None:
         super().__init__()
         check_count("n_features", n_features)
         check_count("n_out", n_out)
         self.last_conv = _last_conv(in_channels, n_features)
         self.activation = nn.LeakyReLU(0.1)
-        self.linear = _linear(n_features, n_out, bias=False)
+        self.linear = _linear(n_features, n_out, bias)
 
     def maps(self, features: torch.Tensor) -> torch.Tensor:
         """Return the maps before pooling, B×D×h×w, of feature maps B×C×h×w."""

@@ -6,10 +6,12 @@ the promise of its name broken. Examples are made for the scorer's own geometry 
 
 from __future__ import annotations
 
-import json
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from unittest import SkipTest
 
 import numpy as np
 
@@ -28,9 +30,15 @@ MakeScorer = Callable[[], Scorer]
 def _fitted(make_scorer: MakeScorer) -> tuple[Scorer, Representation]:
     """Return a scorer fitted on known examples, and other examples, known and unknown in turn."""
     scorer = make_scorer()
-    scorer.fit(known_examples(scorer.anchors, seed=5))
+    scorer.fit(_training_examples(scorer))
     both = Representation.join(known_examples(scorer.anchors), unknown_examples(scorer.anchors))
     return scorer, both.take(np.arange(both.n).reshape(2, -1).T.ravel())
+
+
+def _training_examples(scorer: Scorer) -> Representation:
+    """Return twelve clear examples of each class: scores that learn a spread need some."""
+    n_classes = len(known_examples(scorer.anchors, 1).class_names)
+    return known_examples(scorer.anchors, 12 * n_classes, seed=5)
 
 
 def _first_differing(found: Floats, wanted: Floats) -> str:
@@ -45,8 +53,16 @@ def _require_equal(found: Floats, wanted: Floats, what: str) -> None:
 
 
 def check_larger_is_more_unknown(make_scorer: MakeScorer) -> None:
-    """Require that examples without evidence for any class all score higher than clear examples."""
+    """Require that examples without evidence for any class all score higher than clear examples.
+
+    Raises
+    ------
+    unittest.SkipTest
+        If the score says of itself that it does not see missing evidence.
+    """
     scorer, examples = _fitted(make_scorer)
+    if not scorer.sees_missing_evidence:
+        raise SkipTest(f"{scorer.info.name} says that it does not see missing evidence: nothing was compared")
     scores = scorer.score(examples)
     known, unknown = scores[examples.known], scores[~examples.known]
     require(
@@ -64,6 +80,17 @@ def check_batch_size_does_not_matter(make_scorer: MakeScorer) -> None:
         cuts = np.split(np.arange(examples.n), np.arange(size, examples.n, size))
         pieces = np.concatenate([scorer.score(examples.take(rows)) for rows in cuts])
         _require_equal(pieces, whole, f"scoring {size} at a time")
+
+
+def check_chunks_do_not_matter(make_scorer: MakeScorer) -> None:
+    """Require exactly the same scores of many examples, of which a part is read at a time, as of few.
+
+    This is where the last bits of a matrix product would show.
+    """
+    scorer, examples = _fitted(make_scorer)
+    few = scorer.score(examples)
+    rows = np.arange(50_021)[::-1] % examples.n
+    _require_equal(scorer.score(examples.take(rows)), few[rows], f"scoring {len(rows)} examples at once")
 
 
 def check_order_does_not_matter(make_scorer: MakeScorer) -> None:
@@ -138,7 +165,7 @@ def check_sizes(make_scorer: MakeScorer) -> None:
 
 
 def check_stored_and_read_scores_are_equal(make_scorer: MakeScorer) -> None:
-    """Require that a decision made with it scores and refuses the same after a trip through JSON."""
+    """Require that a decision made with it scores and refuses the same when written and read again."""
     scorer, examples = _fitted(make_scorer)
     name = scorer.info.name
     require(name in SCORERS, f"lightwell.models.scorers.SCORERS does not know '{name}': add the class")
@@ -146,11 +173,13 @@ def check_stored_and_read_scores_are_equal(make_scorer: MakeScorer) -> None:
     classes = np.array(known.predictions)
     rule = ConformalRule().fit(scorer.score(known), classes, len(known.class_names))
     decision = Decision(scorer, rule)
-    back = Decision.from_dict(json.loads(json.dumps(decision.to_dict(), allow_nan=False)))
+    with tempfile.TemporaryDirectory() as folder:
+        decision.save(Path(folder))
+        back = Decision.load(Path(folder))
     require(type(back.scorer) is type(scorer), f"'{name}' comes back as {type(back.scorer).__name__}")
-    _require_equal(back.scorer.score(examples), scorer.score(examples), "storing the score as JSON")
+    _require_equal(back.scorer.score(examples), scorer.score(examples), "storing the score")
     same = np.array_equal(back.predict(examples), decision.predict(examples))
-    require(same, "storing the score as JSON changes what is refused")
+    require(same, "storing the score changes what is refused")
 
 
 def check_not_fitted_is_an_error(make_scorer: MakeScorer) -> None:
@@ -167,7 +196,7 @@ def check_same_fit_same_result(make_scorer: MakeScorer) -> None:
     """Require that two fits on the same examples give exactly the same, and ``fit`` the scorer itself."""
     scorer, examples = _fitted(make_scorer)
     once = scorer.score(examples)
-    require(scorer.fit(known_examples(scorer.anchors, seed=5)) is scorer, "fit does not return the scorer")
+    require(scorer.fit(_training_examples(scorer)) is scorer, "fit does not return the scorer")
     _require_equal(scorer.score(examples), once, "fitting a second time")
     _require_equal(_fitted(make_scorer)[0].score(examples), once, "a second scorer with the same fit")
 
@@ -236,6 +265,7 @@ def scorer_checks() -> list[tuple[str, Check[Scorer]]]:
     return named(
         check_larger_is_more_unknown,
         check_batch_size_does_not_matter,
+        check_chunks_do_not_matter,
         check_order_does_not_matter,
         check_arguments_are_untouched,
         check_nan_is_refused_naming_the_example,

@@ -57,6 +57,8 @@ class Card:
         The explanation in one sentence.
     refused : bool
         The decision.
+    true_mean_code : array, shape (K, k), or None
+        Mean code of the true class, known or not; None leaves its place empty.
 
     Raises
     ------
@@ -86,6 +88,7 @@ class Card:
     reason: str
     sentence: str
     refused: bool
+    true_mean_code: NDArray[np.floating[Any]] | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] not in (1, 3) or self.image.dtype != np.uint8:
@@ -95,17 +98,20 @@ class Card:
                 expected="uint8 of shape (height, width, 1 or 3)",
                 got=f"{self.image.dtype} of shape {self.image.shape}",
             )
-        if (
-            self.code.ndim != 2
-            or self.code.shape != self.mean_code.shape
-            or len(self.code) != len(self.class_names)
-        ):
+        shapes = {code.shape for code in self.codes}
+        if self.code.ndim != 2 or len(shapes) > 1 or len(self.code) != len(self.class_names):
             raise DataError(
                 "codes of a card do not fit its classes",
-                where="Card.code, Card.mean_code",
-                expected=f"two of shape ({len(self.class_names)}, k)",
-                got=f"{self.code.shape} and {self.mean_code.shape}",
+                where="Card.code, Card.mean_code, Card.true_mean_code",
+                expected=f"each of shape ({len(self.class_names)}, k)",
+                got=" and ".join(map(str, sorted(shapes))),
             )
+
+    @property
+    def codes(self) -> tuple[NDArray[np.floating[Any]], ...]:
+        """The codes that are drawn, on one scale."""
+        fixed = (self.code, self.mean_code)
+        return fixed if self.true_mean_code is None else (*fixed, self.true_mean_code)
 
     @property
     def heading(self) -> str:
@@ -125,8 +131,8 @@ def image_card(card: Card) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        The image, its evidence, its code beside the mean code of the predicted class, and where the
-        predicted and the strongest other block were active.
+        The image, its evidence, its code beside the mean codes of the predicted and of the true class, and
+        where the predicted and the strongest other block were active.
     """
     return card_sheet([card])
 
@@ -159,7 +165,7 @@ def card_sheet(cards: Sequence[Card]) -> Figure:
     """
     if not cards:
         raise DataError("there is no card to draw", where="cards", expected="at least one", got="none")
-    figure = style.new_figure(12.0, 3.35 * len(cards))
+    figure = style.new_figure(13.4, 3.35 * len(cards))
     rows = np.atleast_1d(np.asarray(figure.subfigures(len(cards), 1, hspace=0.04), dtype=object))
     for card, row in zip(cards, rows, strict=True):
         _draw_card(row, card)
@@ -207,8 +213,8 @@ def image_sheet(images: Sequence[NDArray[np.uint8]], titles: Sequence[str]) -> F
 def _draw_card(row: SubFigure, card: Card) -> None:
     tone = style.REFUSED if card.refused else style.ACCEPTED
     row.suptitle(_header(card), fontsize=11, color=style.INK, family=style.FONT, x=0.01, ha="left")
-    picture, bars, code, mean, first, second = row.subplots(
-        1, 6, gridspec_kw={"width_ratios": [1.0, 1.25, 1.0, 1.0, 1.0, 1.0]}
+    picture, bars, code, mean, true, first, second = row.subplots(
+        1, 7, gridspec_kw={"width_ratios": [1.0, 1.25, 1.0, 1.0, 1.0, 1.0, 1.0]}
     )
     _show(picture, card.image)
     for side in picture.spines.values():
@@ -217,15 +223,15 @@ def _draw_card(row: SubFigure, card: Card) -> None:
     _draw_evidence(bars, card.evidence, tone)
     best = np.argsort(-card.code.sum(axis=1), kind="stable")[:_BEST]
     names = style.labels([card.class_names[i] for i in best], 10)
-    scale = (min(0.0, float(card.code.min()), float(card.mean_code.min())), _top(card.code, card.mean_code))
+    scale = (min(0.0, *(float(c.min()) for c in card.codes)), _top(*card.codes))
     _draw_grid(code, card.code[best], names, scale, "its code")
-    _draw_grid(
-        mean,
-        card.mean_code[best],
-        [""] * len(best),
-        scale,
-        f"mean code of\n{style.label(card.predicted_name, 16)}",
-    )
+    empty = [""] * len(best)
+    title = f"mean of predicted\n{style.label(card.predicted_name, 16)}"
+    _draw_grid(mean, card.mean_code[best], empty, scale, title)
+    if card.true_mean_code is None:
+        true.set_axis_off()
+    else:
+        _draw_grid(true, card.true_mean_code[best], empty, scale, "mean of\nthe true class")
     _draw_maps((first, second), card)
 
 

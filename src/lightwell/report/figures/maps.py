@@ -1,7 +1,8 @@
-"""The map: codes in two dimensions, known and unknown."""
+"""The map: codes in two dimensions, known and unknown, whole and in views."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import ArrayLike, NDArray
 
 from lightwell.core.errors import DataError
@@ -91,6 +93,92 @@ def code_map(
     columns = 1 if len(handles) <= 18 else 2
     style.legend(axes, handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), ncols=columns)
     return figure
+
+
+def map_views(
+    points: ArrayLike,
+    groups: ArrayLike,
+    names: Sequence[str],
+    n_known: int,
+    *,
+    anchors: ArrayLike | None = None,
+    means: ArrayLike | None = None,
+) -> Figure:
+    """Draw one map three times: known only, known with unknown by their own classes, unknown only.
+
+    Parameters
+    ----------
+    points : array, shape (n, 2)
+        Coordinates of all examples, made once; every view shows the same ones on the same scale.
+    groups : array of int, shape (n,)
+        True class of each example, in 0 .. g-1.
+    names : sequence of str
+        Names of the g classes: the known ones first.
+    n_known : int
+        How many of them are known.
+    anchors, means : array, shape (n_known, 2), optional
+        Drawn as stars and crosses in every view.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Known classes are filled, unknown ones hollow; a name stands at the middle of its class.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not belong together.
+
+    Examples
+    --------
+    >>> figure = map_views([[0, 0], [1, 1], [2, 0]], [0, 1, 2], ["cat", "dog", "fox"], 2)
+    >>> [text.get_text() for text in figure.axes[2].texts]
+    ['fox']
+    """
+    xy, owner = np.asarray(points, dtype=np.float64), np.asarray(groups)
+    _check(xy, owner, np.zeros(len(owner), dtype=bool), len(names))
+    size = float(np.clip(18_000 / max(len(owner), 1), 6, 26))
+    short = style.labels(names)
+    handles = _class_handles(names[:n_known]) + _stranger_handles(short, n_known)
+    figure = style.new_figure(13.2, 5.2)
+    titles = ("Known", "Known and unknown", "Unknown")
+    views = (owner < n_known, owner >= 0, owner >= n_known)
+    for number, axes in enumerate(figure.subplots(1, 3, sharex=True, sharey=True)):
+        rows = views[number]
+        for c in range(len(names)):
+            _scatter(axes, xy[rows & (owner == c)], c, size, filled=c < n_known)
+        marks = _draw_anchors(axes, anchors) + _draw_means(axes, means)
+        handles += marks if number == 0 else []
+        _name_middles(axes, xy[rows], owner[rows], short)
+        style.dress(axes, titles[number])
+        style.bare(axes)
+    columns = math.ceil(len(handles) / math.ceil(len(handles) / 10))
+    look: dict[str, Any] = {"prop": {"family": style.FONT, "size": 9}, "labelcolor": style.INK}
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, **look)
+    return figure
+
+
+def _name_middles(axes: Axes, xy: Floats, number: NDArray[np.integer[Any]], names: Sequence[str]) -> None:
+    """Write each class's name at the median of its points, where there are few enough to read."""
+    present = np.unique(number).tolist()
+    if len(present) > _LEGEND:
+        return
+    halo = [Stroke(linewidth=3, foreground="white")]
+    for c in present:
+        x, y = np.median(xy[number == c], axis=0)
+        text = axes.text(x, y, names[c], ha="center", va="center", fontsize=11, fontweight="bold", zorder=8,
+                         color=style.INK, family=style.FONT)  # fmt: skip
+        text.set_path_effects([*halo, Normal()])
+
+
+def _stranger_handles(names: Sequence[str], n_known: int) -> list[Line2D]:
+    if len(names) - n_known > _LEGEND:
+        return [_handle(f"{len(names) - n_known} unknown classes", marker="o", color=style.UNKNOWN)]
+    looks = [{"marker": style.marker(i), "markeredgecolor": style.colour(i)} for i in range(len(names))]
+    return [
+        _handle(f"{names[i]} (unknown)", markerfacecolor="none", **looks[i])
+        for i in range(n_known, len(names))
+    ]
 
 
 def _check(xy: Floats, owner: NDArray[np.integer[Any]], hollow: NDArray[np.bool_], classes: int) -> None:

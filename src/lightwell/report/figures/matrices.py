@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike, NDArray
 
@@ -71,7 +70,7 @@ def confusion_matrix(
     _name_cells(axes, style.labels(row_names), style.labels(column_names))
     if max(rows, columns) <= _WITH_TEXT:
         _write_cells(axes, [[f"{int(n):,}" for n in row] for row in table], share)
-    _colour_bar(figure, image, axes, "share of the row")
+    style.colour_bar(figure, image, axes, "share of the row")
     return figure
 
 
@@ -121,7 +120,7 @@ def class_similarity(mean_codes: ArrayLike, names: Sequence[str]) -> Figure:
             depth = (values - limits[0]) / (limits[1] - limits[0])
             texts = [["" if math.isnan(v) else form.format(v) for v in row] for row in values]
             _write_cells(axes, texts, depth)
-        _colour_bar(figure, image, axes, "")
+        style.colour_bar(figure, image, axes, "")
     return figure
 
 
@@ -186,7 +185,7 @@ def _code_panels(blocks: Floats, short: list[str]) -> Figure:
         axes.add_patch(outline).set_clip_on(False)
     caption = f"one panel a class, one row a block of {features} features; the class's own block is outlined"
     figure.supxlabel(caption, fontsize=9, color=style.QUIET, family=style.FONT)
-    _colour_bar(figure, image, list(grid), "mean activation")
+    style.colour_bar(figure, image, list(grid), "mean activation")
     return figure
 
 
@@ -196,7 +195,7 @@ def _block_means(values: Floats, short: list[str]) -> Figure:
     image = axes.imshow(values, cmap=style.HEAT, vmin=min(0.0, _lowest(values)), aspect="auto")
     style.dress(axes, "Mean activation by block", "block of", "examples of")
     _name_cells(axes, short, short)
-    _colour_bar(figure, image, axes, "mean activation")
+    style.colour_bar(figure, image, axes, "mean activation")
     return figure
 
 
@@ -240,10 +239,3 @@ def _write_cells(axes: Axes, texts: list[list[str]], depth: Floats) -> None:
             axes.text(
                 column, row, text, ha="center", va="center", fontsize=size, color=ink, family=style.FONT
             )
-
-
-def _colour_bar(figure: Figure, image: AxesImage, axes: Any, text: str) -> None:
-    bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
-    bar.set_label(text, fontsize=9, color=style.QUIET, family=style.FONT)
-    bar.ax.tick_params(labelsize=8, labelcolor=style.QUIET, color=style.FAINT, labelfontfamily=style.FONT)
-    bar.outline.set_visible(False)

@@ -10,6 +10,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
@@ -127,3 +128,11 @@ def slant(axes: Axes, names: Sequence[str]) -> None:
     for text in axes.get_xticklabels():
         text.set_horizontalalignment("center" if crowded else "right")
         text.set_rotation_mode("default" if crowded else "anchor")
+
+
+def colour_bar(figure: Figure, image: ScalarMappable, axes: Axes | Sequence[Axes], text: str) -> None:
+    """Add the scale of an image's colours beside one plot or several."""
+    bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
+    bar.set_label(text, fontsize=9, color=QUIET, family=FONT)
+    bar.ax.tick_params(labelsize=8, labelcolor=QUIET, color=FAINT, labelfontfamily=FONT)
+    bar.outline.set_visible(False)

@@ -17,6 +17,7 @@ from lightwell.models.model import Model
 from lightwell.models.rejection import ConformalRule
 from lightwell.report import Card
 from lightwell.studies.open_set.measure import Measured, reasons_of
+from lightwell.studies.open_set.stored import true_classes
 from lightwell.training.represent import axis_maps
 
 Rows = NDArray[np.intp]
@@ -53,7 +54,10 @@ def build(
     score: str,
     rule: ConformalRule,
 ) -> list[Card]:
-    """Return the cards to draw, from what was stored."""
+    """Return the cards to draw, from what was stored.
+
+    The mean code of a true class is that of its test examples: the model met no others of an unknown one.
+    """
     rows = kept["rows"]
     view = test.take(rows)
     assert view.predictions is not None  # noqa: S101 - stored views hold them
@@ -62,6 +66,7 @@ def build(
     p = rule.p_values(view.scores[score], view.predictions)
     refused = rule.refuse(view.scores[score], view.predictions)
     names = test.class_names
+    groups, _ = true_classes(test)
     cards = []
     for i in range(view.n):
         predicted = int(view.predictions[i])
@@ -69,6 +74,7 @@ def build(
         parts = {"own, missing": float(evidence.missing[i]), "own, in excess": float(evidence.excess[i])}
         parts |= {f"class {n}": float(e) for n, e in zip(names, evidence.foreign[i], strict=True) if e > 0}
         seen, _, reason = sentence.rpartition(": ")
+        true_mean = test.codes[groups == groups[rows[i]]].astype(np.float64).mean(axis=0)
         cards.append(
             Card(
                 image=kept["images"][i],
@@ -85,6 +91,7 @@ def build(
                 reason=reason if refused[i] else "",
                 sentence=seen,
                 refused=bool(refused[i]),
+                true_mean_code=anchors.blocks(true_mean[None])[0],
             )
         )
     return cards

@@ -18,6 +18,7 @@ from lightwell.data import OpenSetData
 from lightwell.explain.evidence import REASONS, decompose, reason_codes
 from lightwell.metrics import (
     inverted,
+    linear_probe,
     macro_f1,
     one_to_one_estimates,
     open_set_estimates,
@@ -140,11 +141,12 @@ def findings(measured: list[Measured], data: OpenSetData, options: Options) -> F
         variant = "" if done is main else f".{done.name}"
         found.add(_accuracy(done, variant))
         for score, values in done.test.scores.items():
-            found.add(*_score_estimates(done, score, values, options))
-            message = inverted(found[f"auroc.{score}"].value)
+            found.add(*_score_estimates(done, score + variant, values, options))
+            high = found[f"auroc.{score}{variant}"].high
+            message = inverted(high) if high is not None else None  # noise just below chance is no sign
             if message:
-                found.warn(f"{score}: {message}")
-    found.add(*_decision_estimates(main, data, options))
+                found.warn(f"{score}{variant}: {message}")
+    found.add(*_decision_estimates(main, data, options), *_probe_estimates(main, options))
     if main.anchors is not None:
         found.add(*_sphere_estimates(main), *_differentiation_estimates(main, options))
         _warn_of_collapse(found, main)
@@ -239,6 +241,19 @@ def _score_estimates(done: Measured, score: str, values: Any, options: Options) 
     kwargs: dict[str, Any] = {"score_name": score, "n_resamples": options.n_resamples, "seed": options.seed}
     natural = open_set_estimates(values, unknown, correct, **kwargs)
     return [*natural, *one_to_one_estimates(values, unknown, **kwargs)]
+
+
+def _probe_estimates(main: Measured, options: Options) -> Iterable[Estimate]:
+    """Return what a linear probe on the codes finds: accuracy, and how its doubt marks the unknown."""
+    train, test, known = main.views["train"], main.test, main.test.known
+    probe = linear_probe(train.codes, train.labels, test.codes, options.seed)
+    right = known & (probe.predictions == test.labels)
+    majority = float(np.bincount(test.labels[known]).max() / known.sum())
+    accuracy = share_estimate("linear_probe.accuracy", right[known], null=Null("majority class", majority))
+    kwargs: dict[str, Any] = {"score_name": "linear_probe", "n_resamples": options.n_resamples}
+    doubt = 1 - probe.confidence
+    natural = open_set_estimates(doubt, ~known, right, **kwargs, seed=options.seed)
+    return [accuracy, *natural, *one_to_one_estimates(doubt, ~known, **kwargs, seed=options.seed)]
 
 
 def _decision_estimates(main: Measured, data: OpenSetData, options: Options) -> list[Estimate]:

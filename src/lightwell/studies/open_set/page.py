@@ -22,12 +22,10 @@ from lightwell.report import (
     Text,
     figures,
     findings_table,
-    project,
 )
-from lightwell.studies.open_set import cards
+from lightwell.studies.open_set import analyses, cards, weights
 from lightwell.studies.open_set.stored import Stored, class_means
 
-_MAP_LIMIT = 10_000
 _COPIES = 0.9  # mean absolute correlation from which features count as copies
 
 
@@ -43,7 +41,8 @@ def build(folder: Path) -> Page:
     sections = [_axes(stored), _refusal(stored), _threshold(stored)]
     if stored.decision.scorer.anchors is not None:
         sections.insert(1, _reasons(stored))
-    sections += [_rivals(stored), _training(stored), Section("All findings", (findings_table(found),))]
+    sections += [_rivals(stored), *analyses.sections(stored), *weights.sections(stored)]
+    sections += [_training(stored), Section("All findings", (findings_table(found),))]
     return Page(
         title=f"Open set: {facts.get('name', 'data')}, {facts.get('split', '')}",
         lead=(
@@ -77,10 +76,10 @@ def _verdict(stored: Stored) -> str:
     found, score = stored.findings, stored.score
     own = found[f"auroc.{score}"]
     texts = []
-    rivals = [f"auroc.{name}" for name in ("msp", "mls") if f"auroc.{name}" in found and name != score]
+    rivals = [name for name in ("auroc.msp.softmax", "auroc.mls.softmax") if name in found]
     if rivals:
         best = max((found[name] for name in rivals), key=lambda e: e.value)
-        name = best.name.removeprefix("auroc.").upper()
+        name = best.name.split(".")[1].upper()
         gap = 100 * (own.value - best.value)
         if gap > 0:
             texts.append(
@@ -146,6 +145,13 @@ def _axes(stored: Stored) -> Section:
                 "A model whose axes mean their class lights up only the marked block.",
                 "Grids of mean activations; in each panel the row of the own class should stand out.",
             ),
+            Figure(
+                "mean_codes_all",
+                figures.mean_codes(class_means(test, test.known), k, stored.names),
+                "The same over all test examples of a class, those classified wrong too. What is fainter "
+                "here than above is what the errors lack.",
+                "The same grids over all known test examples.",
+            ),
         ]
     else:
         blocks.append(Text("The axes of this method are opaque: no dimension belongs to a class."))
@@ -156,7 +162,7 @@ def _axes(stored: Stored) -> Section:
             "How alike the mean representations of the known classes are: cosine and Euclidean distance.",
             "Two class-by-class matrices of similarity and distance.",
         ),
-        _map(stored),
+        *analyses.maps(stored),
         *_differentiation(stored),
     ]
     return Section("What each axis stands for", tuple(blocks))
@@ -183,37 +189,6 @@ def _differentiation(stored: Stored) -> list[Block]:
             f"spans {rank:.1f} directions."
         )
     return [Note("verdict", verdict), Numbers(found, names)]
-
-
-def _map(stored: Stored) -> Figure:
-    test = stored.test
-    anchors = stored.decision.scorer.anchors
-    rows = np.arange(test.n)
-    if test.n > _MAP_LIMIT:
-        rows = np.sort(np.random.default_rng(0).choice(test.n, _MAP_LIMIT, replace=False))
-    means = stored.known_means
-    extra = means if anchors is None else np.concatenate([anchors.matrix(), means])
-    settings = stored.settings
-    points, marks, method = project(
-        test.codes[rows], extra=extra, method=settings.get("map", "auto"), seed=int(settings["seed"])
-    )
-    k = len(means)
-    figure = figures.code_map(
-        points,
-        test.labels[rows],
-        stored.names,
-        anchors=marks[:k] if anchors is not None else None,
-        means=marks[-k:],
-        refused=stored.refused[rows],
-        method=method,
-    )
-    return Figure(
-        "map",
-        figure,
-        f"Test codes in two dimensions ({method}): known classes in colour, unknown in grey. Stars are "
-        "anchors, crosses class means. Distances between far groups mean little in such a map.",
-        "Scatter plot of known classes as separate groups and unknown examples between them.",
-    )
 
 
 def _reasons(stored: Stored) -> Section:
@@ -244,8 +219,9 @@ def _reasons(stored: Stored) -> Section:
                     name,
                     figures.card_sheet(group),
                     f"{title} examples, drawn at random from the test images. From left to right: the image; "
-                    "the parts of its squared distance; its code and the mean code of the predicted class, "
-                    "for the six strongest classes; where the evidence lies.",
+                    "the parts of its squared distance; its code, the mean codes of the predicted class "
+                    "(training examples classified right) and of the true class (its test examples), for the "
+                    "six strongest classes; where the evidence lies.",
                     f"{title} examples with their evidence; each is explained in words beside its image.",
                 )
             )
@@ -257,18 +233,17 @@ def _refusal(stored: Stored) -> Section:
     test, unknown = stored.test, ~stored.test.known
     baseline = stored.baseline()
     roc, oscr, auroc, area = {}, {}, {}, {}
-    for view in (test, baseline):
-        if view is None:
-            continue
-        for score, values in view.scores.items():
-            if score in (stored.score, "distance", "msp", "mls"):
-                # The figure's axes are known refused against unknown refused.
-                curve = roc_curve(values, ~view.known)
-                roc[_word(score)] = (curve.x, curve.y)
-                closed = oscr_curve(values, ~view.known, view.correct)
-                oscr[_word(score)] = (closed.x, closed.y)
-                auroc[_word(score)] = stored.findings[f"auroc.{score}"].value
-                area[_word(score)] = stored.findings[f"oscr.{score}"].value
+    shown = [(test, score, score) for score in (stored.score, "distance") if score in test.scores]
+    if baseline is not None:
+        shown += [(baseline, score, f"{score}.softmax") for score in ("msp", "mls")]
+    for view, score, name in shown:
+        values, word = view.scores[score], _word(name)
+        curve = roc_curve(values, ~view.known)  # known refused against unknown refused, as the figure
+        roc[word] = (curve.x, curve.y)
+        closed = oscr_curve(values, ~view.known, view.correct)
+        oscr[word] = (closed.x, closed.y)
+        auroc[word] = stored.findings[f"auroc.{name}"].value
+        area[word] = stored.findings[f"oscr.{name}"].value
     thresholds = {
         f"class {name}": float(value)
         for name, value in zip(stored.names, stored.decision.rule.thresholds, strict=True)
@@ -362,9 +337,8 @@ def _threshold(stored: Stored) -> Section:
 def _rivals(stored: Stored) -> Section:
     """Every score side by side, the baseline's too."""
     found = stored.findings
-    scores = [
-        e.name.removeprefix("auroc.") for e in found if e.name.count(".") == 1 and e.name.startswith("auroc.")
-    ]
+    names = [e.name.removeprefix("auroc.") for e in found if e.name.startswith("auroc.")]
+    scores = [name for name in names if not name.startswith("one_to_one.")]
     columns = ("auroc", "oscr", "fpr95.unknown_positive", "fpr95.known_positive", "detection_accuracy")
     rows = tuple((_word(s), *(found[f"{c}.{s}"].value for c in columns)) for s in scores)
     notes: list[Block] = [
@@ -378,7 +352,8 @@ def _rivals(stored: Stored) -> Section:
                 "detection accuracy",
             ),
             rows,
-            "All unknown scores on the same test images. MSP and MLS belong to the softmax baseline. "
+            "All unknown scores on the same test images, those of the softmax baseline named so; "
+            "the linear probe is a logistic regression on the codes of the known training images. "
             "Chance is 0.5 for AUROC, half the accuracy for OSCR, 0.95 for FPR95.",
         )
     ]
@@ -421,4 +396,7 @@ def _own_and_other(sums: NDArray[np.float64]) -> tuple[Any, Any, Any]:
 
 
 def _word(score: str) -> str:
-    return score.upper() if score in ("msp", "mls", "mos") else score.replace("_", " ")
+    """Return a score's name as a reader says it: ``msp.softmax`` is softmax MSP."""
+    name, _, model = score.partition(".")
+    word = name.upper() if name in ("msp", "mls", "mos", "cac") else name.replace("_", " ")
+    return f"{model} {word}".strip()

@@ -55,7 +55,7 @@ def folds(
     >>> [len(fold.known) for fold, _ in folds(trial)]
     [4, 4, 4]
     """
-    train = study._open_set_data(None).train
+    train = study.open_set_data(None).train
     names = train.class_names
     left_out = max(1, len(names) // 3) if held_out is None else held_out
     if n_folds < 1 or not 1 <= left_out <= len(names) - 2:
@@ -77,7 +77,12 @@ def folds(
     for fold in range(n_folds):
         out = {names[order[(fold * left_out + i) % len(names)]] for i in range(left_out)}
         known = tuple(name for name in names if name not in out)
-        pairs.append(
-            (replace(study, known=known, train_images=None, n_resamples=_RESAMPLES, map="pca"), data)
-        )
+        pairs.append((_fold(study, known), data))
     return pairs
+
+
+def _fold(study: OpenSet, known: tuple[str, ...]) -> OpenSet:
+    """Return the study of one fold, without what a search does not read."""
+    return replace(
+        study, known=known, train_images=None, n_resamples=_RESAMPLES, map="pca", train_baseline=False
+    )

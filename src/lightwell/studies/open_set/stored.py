@@ -118,6 +118,15 @@ def class_means(view: Representation, rows: NDArray[np.bool_]) -> NDArray[np.flo
     return np.stack(means)
 
 
+def true_classes(view: Representation) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return the number of each example's true class, and the names: known classes, then unknown ones."""
+    assert view.origins is not None  # noqa: S101 - stored views hold them
+    groups = view.labels.astype(np.int64)
+    strangers, codes = np.unique(view.origins[~view.known], return_inverse=True)
+    groups[~view.known] = len(view.class_names) + codes
+    return groups, (*view.class_names, *map(str, strangers))
+
+
 def _name(cell: str) -> str:
     """Return a name as it was, without the guard that keeps a spreadsheet from running it as a formula."""
     return cell[1:] if cell[:1] == "'" and cell[1:2] in tuple("=+-@\t\r") else cell

@@ -25,7 +25,7 @@ from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.rejection import ConformalRule
 from lightwell.report import Page, project
 from lightwell.studies.contract import Study
-from lightwell.studies.open_set import cards, measure
+from lightwell.studies.open_set import cards, measure, weights
 from lightwell.training import Run, TrainingSettings, fit, represent
 from lightwell.training.run import log
 
@@ -54,9 +54,11 @@ class OpenSet(Study):
         Names of the known classes, in place of a named split.
     method : str
         What is trained: ``difair`` or ``softmax`` (in the seed: ``loss``). The softmax classifier is
-        always trained beside it as the baseline.
+        trained beside it as the baseline.
     model : mapping
         Settings of the method.
+    train_baseline : bool
+        Whether the softmax classifier is trained beside the method.
     baseline : mapping
         Settings of the softmax baseline.
     baseline_lr : float or None
@@ -100,6 +102,7 @@ class OpenSet(Study):
     known: str | tuple[str | int, ...] | None = None
     method: str = "difair"
     model: Any = None
+    train_baseline: bool = True
     baseline: Any = None
     baseline_lr: float | None = None
     network: str = "small"
@@ -156,7 +159,7 @@ class OpenSet(Study):
     def run(self, run: Run, dataset: Dataset | None = None) -> Findings:
         """Train, represent, score and explain; write everything but the page."""
         _check_map(self.map)
-        data = self._open_set_data(dataset)
+        data = self.open_set_data(dataset)
         train, held_out = _hold_out(data.train, self.calibration)
         _check_hold_out(train, held_out, self.false_refusal)
         signature = _signature(train, self.network, self.encoder)
@@ -177,7 +180,7 @@ class OpenSet(Study):
                 },
             }
         )
-        names = [self.method] + [BASELINE] * (self.method != BASELINE)
+        names = [self.method] + [BASELINE] * (self.train_baseline and self.method != BASELINE)
         options = measure.Options(self.score, self.false_refusal, self.n_resamples, self.seed)
         measured: list[measure.Measured] = []
         for name in names:
@@ -196,6 +199,7 @@ class OpenSet(Study):
                 save_arrays(
                     run.path("representation", "cards.npz"), cards.choose(model, done, data, self.seed)
                 )
+                weights.keep(model, run.path("representation"))
         if run.follower:
             return Findings()
         findings = measure.findings(measured, data, options)
@@ -212,7 +216,14 @@ class OpenSet(Study):
 
         return build(folder)
 
-    def _open_set_data(self, dataset: Dataset | None) -> OpenSetData:
+    def open_set_data(self, dataset: Dataset | None = None) -> OpenSetData:
+        """Return the data of this study: known training and test images, and unknown test images.
+
+        Parameters
+        ----------
+        dataset : Dataset, optional
+            A data set of the user's own in place of the one the settings name.
+        """
         whole = self._load() if dataset is None else dataset
         if whole.inputs.ndim != 4:
             raise DataError("this study is about images", where=whole.name, got="series")

@@ -1,0 +1,129 @@
+"""The page of a fleet: its table, the spread of every score, its protocol and what failed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightwell.core.files import read_json
+from lightwell.fleet.cells import Outcome
+from lightwell.fleet.table import Row, read_rows, readable_table, write_tables
+from lightwell.report import Block, Figure, Note, Page, Section, Table, Text, figures
+
+_HEADS = ("accuracy", "auroc", "oscr")
+
+
+def write_results(folder: Path, outcomes: Sequence[Outcome] = ()) -> list[Row]:
+    """Write the tables and the page of a fleet from the folders of its cells.
+
+    Parameters
+    ----------
+    folder : Path
+        The fleet's folder.
+    outcomes : sequence of Outcome
+        Of the last call, for the reasons of what failed.
+
+    Returns
+    -------
+    list of Row
+        The table; empty where no cell is finished, and nothing is written then.
+    """
+    rows = read_rows(folder)
+    if rows:
+        write_tables(folder, rows, remarks(_statuses(folder)))
+        build(folder, rows, outcomes).write(folder)
+    return rows
+
+
+def build(folder: Path, rows: Sequence[Row], outcomes: Sequence[Outcome] = ()) -> Page:
+    """Return the page of a fleet."""
+    record = read_json(folder / "fleet.json")
+    statuses = _statuses(folder)
+    reasons = {o.label: o.reason for o in outcomes if o.state == "failed"}
+    finished = sum(status.get("status") == "finished" for status in statuses.values())
+    notes: list[Block] = [Note("warning", f"{label} failed: {reason}") for label, reason in reasons.items()]
+    if finished < len(statuses):
+        notes.append(
+            Note("warning", f"{len(statuses) - finished} of {len(statuses)} cells are not finished.")
+        )
+    notes += [Note("info", remark) for remark in remarks(statuses)]
+    main = [
+        r for r in rows if r.measure.partition(".")[0] in _HEADS and "one_to_one" not in r.measure
+    ] or rows
+    return Page(
+        title=f"Fleet of {record['study']}",
+        lead="Each number is a mean over splits, each split first a mean over its seeds.",
+        facts={
+            "study": record["study"],
+            "preset": record["preset"],
+            "settings": " ".join(record["words"]) or "as in the preset",
+            "cells": f"{finished} of {len(statuses)} finished",
+        },
+        sections=(
+            Section("Spread over splits", _spreads(rows)),
+            Section("Main measures", (readable_table(main), Text(_CAUTION))),
+            Section("All measures", (readable_table(rows),)),
+            Section("Cells", (_cells(statuses, reasons),)),
+        ),
+        summary=tuple(notes),
+    )
+
+
+_CAUTION = (
+    "Which score or method to use must not be read off this table: it was measured on the unknown classes. "
+    "A published value stands beside ours only where data, splits, network and epochs are the same; ours "
+    "hold out the share 'calibration' of the training images for the threshold, which papers do not."
+)
+
+
+def remarks(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what is to be known of the splits, each remark once, with the splits it is of."""
+    told: dict[str, set[str]] = {}
+    for status in statuses.values():
+        data = status.get("data") or {}
+        for remark in data.get("remarks", ()):
+            told.setdefault(remark, set()).add(f"{data.get('name')} {data.get('split')}")
+    return [f"{', '.join(sorted(where))}: {remark}" for remark, where in told.items()]
+
+
+def _statuses(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return ``run.json`` of every cell of the grid, empty where there is none yet."""
+    labels = [str(entry["label"]) for entry in read_json(folder / "fleet.json")["cells"]]
+    paths = {label: folder / "cells" / label / "run.json" for label in labels}
+    return {label: dict(read_json(path)) if path.is_file() else {} for label, path in paths.items()}
+
+
+def _spreads(rows: Sequence[Row]) -> tuple[Block, ...]:
+    """Return one figure for each data set and family: the AUROC of every score, or else every measure."""
+    wanted = [r for r in rows if r.measure.startswith("auroc.") and "one_to_one" not in r.measure]
+    measure = "AUROC" if wanted else "value"
+    groups: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in wanted or rows:
+        if all(map(math.isfinite, row.per_split.values())):
+            name = " ".join(filter(None, (row.method, row.measure.removeprefix("auroc."), row.variant)))
+            groups.setdefault((row.data, row.family), {})[name] = row
+    return tuple(_spread(data, family, group, measure) for (data, family), group in groups.items())
+
+
+def _spread(data: str, family: str, group: Mapping[str, Row], measure: str) -> Figure:
+    best = max(group, key=lambda name: group[name].mean)
+    nulls = {name: row.null for name, row in group.items() if row.null is not None}
+    where = " ".join(filter(None, (data, family)))
+    return Figure(
+        f"spread-{where}",
+        figures.spread({name: row.per_split for name, row in group.items()}, f"{measure}, {where}", nulls),
+        f"{measure} on {where}: a dot a split, the stroke is the mean, the grey bar one standard deviation.",
+        f"The highest mean is {group[best].mean:.3f}, of {best}; {len(group)} rows.",
+    )
+
+
+def _cells(statuses: Mapping[str, Mapping[str, Any]], reasons: Mapping[str, str]) -> Table:
+    rows = tuple(
+        (label, status.get("status", "not started"), status.get("cpu_seconds"), status.get("peak_memory_mb"),
+         len(status.get("warnings") or ()), reasons.get(label, ""))
+        for label, status in statuses.items()
+    )  # fmt: skip
+    columns = ("cell", "status", "CPU seconds", "peak memory (MB)", "warnings", "why it failed")
+    return Table(columns, rows, "Every cell; its own report is cells/<cell>/report.html.")

@@ -1,0 +1,328 @@
+"""A search over the settings of a study with Optuna, judged by known validation data alone."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import multiprocessing
+import signal
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from lightwell.core.errors import ConfigError, nearest
+from lightwell.core.findings import Estimate, Findings
+from lightwell.core.seeds import derive
+from lightwell.fleet.cells import differences
+from lightwell.fleet.space import Dimension, Value
+from lightwell.studies import study as find_study
+from lightwell.studies.configure import parse
+from lightwell.training import Run
+from lightwell.training.machine import keep_freed_memory
+
+if TYPE_CHECKING:
+    import optuna
+
+# For each study, what parts its training data so that numbers on them may be used for choosing.
+VALIDATION = {"open-set": "lightwell.studies.open_set.pseudo_unknown:folds"}
+SAMPLERS = ("tpe", "random", "grid")
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search over settings.
+
+    Attributes
+    ----------
+    study : str
+        Name of the study.
+    dimensions : tuple of Dimension
+        What is tried.
+    preset : str
+        Where all trials start from.
+    words : tuple of str
+        Settings all trials share, as on the command line.
+    objective : str
+        Finding to maximise, as it is on held-out images of known classes some of which play unknown;
+        ``auroc`` and ``oscr`` alone mean those of the score that decides.
+    n_folds : int
+        Choices of pseudo-unknown classes a trial is averaged over.
+    held_out : int or None
+        Pseudo-unknown classes of each; None for a third of the known ones.
+    sampler : {"tpe", "random", "grid"}
+        How trials are drawn; ``grid`` tries every combination of lists once.
+    seed : int
+        Of the sampler and of the parts.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to search, a setting is unknown or a value does not fit it, or the sampler or
+        the study cannot be used.
+
+    Examples
+    --------
+    >>> from lightwell.fleet.space import parse_dimension
+    >>> Search("open-set", (parse_dimension("model.features=5,10"),), "smoke").size
+    2
+    """
+
+    study: str
+    dimensions: tuple[Dimension, ...]
+    preset: str = "small"
+    words: tuple[str, ...] = ()
+    objective: str = "auroc"
+    n_folds: int = 3
+    held_out: int | None = None
+    sampler: str = "tpe"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.study not in VALIDATION:
+            raise ConfigError(
+                "this study has no validation data that a search may use",
+                got=self.study,
+                expected=", ".join(VALIDATION),
+            )
+        if self.sampler not in SAMPLERS:
+            raise ConfigError("unknown sampler", got=self.sampler, fix=nearest(self.sampler, SAMPLERS))
+        if not self.dimensions:
+            raise ConfigError("nothing to search over", fix="Give --space KEY=VALUES, or --space PRESET.")
+        names = [dimension.name for dimension in self.dimensions]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError("a setting is searched over twice", where="--space", got=", ".join(twice))
+        ranges = [d.name for d in self.dimensions if d.kind != "choice"]
+        if self.sampler == "grid" and ranges:
+            raise ConfigError("a grid needs lists, not ranges", where="--space", got=", ".join(ranges))
+        for dimension in self.dimensions:
+            for value in dimension.samples:
+                self.settings({dimension.name: value})
+
+    @property
+    def size(self) -> int | None:
+        """Number of combinations; None where there is a range."""
+        total = 1
+        for dimension in self.dimensions:
+            if dimension.kind != "choice":
+                return None
+            total *= len(dimension.choices)
+        return total
+
+    def settings(self, values: dict[str, Value]) -> Any:
+        """Return the study with these values of the dimensions.
+
+        Raises
+        ------
+        ConfigError
+            If a setting is unknown or a value does not fit.
+        """
+        words = [word for d in self.dimensions if d.name in values for word in d.words(values[d.name])]
+        return parse(find_study(self.study), [*self.words, *words], preset=self.preset)
+
+    def identity(self) -> str:
+        """Return what must stay the same when trials are added, as JSON."""
+        space = {dimension.name: str(dimension) for dimension in self.dimensions}
+        facts = {"preset": self.preset, "settings": self.settings({}).to_yaml(), "space": space}
+        judged = {"objective": self.objective, "folds": self.n_folds, "held out": self.held_out}
+        return json.dumps({"study": self.study, **facts, **judged, "seed": self.seed})
+
+
+def open_trials(search: Search, folder: Path, storage: str | None = None) -> optuna.Study:
+    """Open the trials of a search, or begin it.
+
+    Parameters
+    ----------
+    search : Search
+        What is searched.
+    folder : Path
+        Its folder, whose name is the name of the Optuna study.
+    storage : str, optional
+        URL of a database; by default the file ``trials.db`` in the folder.
+
+    Raises
+    ------
+    ConfigError
+        If Optuna is not installed, or the trials there are of another search.
+    """
+    trials = _load(search, folder, storage, worker=0)
+    ours, theirs = json.loads(search.identity()), json.loads(trials.user_attrs.get("search", "{}"))
+    if not theirs:
+        trials.set_user_attr("search", json.dumps(ours))
+    differing = [key for key in ours if theirs and ours[key] != theirs.get(key)]
+    if differing:
+        settings = differences(str(theirs.get("settings", "")), str(ours["settings"]))
+        raise ConfigError(
+            "the trials in this storage are of another search",
+            where=folder,
+            got=f"other {', '.join(differing)}" + (f" ({settings})" if settings else ""),
+            fix="Repeat the command as it was, or choose another folder with --out.",
+        )
+    return trials
+
+
+def _load(search: Search, folder: Path, storage: str | None, worker: int) -> optuna.Study:
+    try:
+        import optuna
+    except ImportError:
+        raise ConfigError(
+            "Optuna is not installed", where="search", fix="pip install 'lightwell[search]'"
+        ) from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    folder.mkdir(parents=True, exist_ok=True)
+    url = storage or f"sqlite:///{(folder / 'trials.db').resolve()}"
+    patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    trials = optuna.create_study(
+        storage=optuna.storages.RDBStorage(url, engine_kwargs=patient),
+        study_name=folder.resolve().name,
+        direction="maximize",
+        load_if_exists=True,
+    )
+    trials.sampler = _sampler(search, worker, len(trials.trials))
+    return trials
+
+
+def _sampler(search: Search, worker: int, n_before: int) -> optuna.samplers.BaseSampler:
+    from optuna import samplers
+
+    # Depends on what is there already: a resumed search must not repeat its first draws.
+    seed = derive(search.seed, "search", worker, n_before) % 2**32
+    if search.sampler == "grid":
+        return samplers.GridSampler({d.name: list(d.choices) for d in search.dimensions}, seed=search.seed)
+    return samplers.TPESampler(seed=seed) if search.sampler == "tpe" else samplers.RandomSampler(seed=seed)
+
+
+def run_search(
+    search: Search, folder: Path, trials: int, *, workers: int = 1, storage: str | None = None
+) -> optuna.Study:
+    """Add trials until there are as many as asked for.
+
+    Parameters
+    ----------
+    search : Search
+        What is searched.
+    folder : Path
+        Its folder; findings of every trial go to ``trials/``.
+    trials : int
+        How many there should be in all, those of earlier calls included.
+    workers : int
+        Processes at a time.
+    storage : str, optional
+        URL of a database that several machines may share.
+
+    Returns
+    -------
+    optuna.Study
+        With all trials; a failed one has its reason as the attribute ``error``.
+    """
+    study = open_trials(search, folder, storage)
+    left = trials - sum(trial.state.is_finished() for trial in study.trials)
+    counts = [left // workers + (i < left % workers) for i in range(workers)] if left > 0 else []
+    jobs = [(search, folder, storage, i, count) for i, count in enumerate(counts) if count]
+    if len(jobs) == 1:
+        _work(*jobs[0])
+    elif jobs:
+        _in_processes(jobs)
+    return open_trials(search, folder, storage)
+
+
+def _in_processes(jobs: Sequence[tuple[Any, ...]]) -> None:
+    context = multiprocessing.get_context("spawn")  # torch does not survive a fork
+    processes = [context.Process(target=_worker, args=job, daemon=True) for job in jobs]
+    for process in processes:
+        process.start()
+    try:
+        for process in processes:
+            process.join()
+    finally:
+        for process in processes:
+            process.terminate()
+
+
+def _worker(*job: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
+    import torch
+
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    _work(*job)
+
+
+def _work(search: Search, folder: Path, storage: str | None, worker: int, count: int) -> None:
+    study = _load(search, folder, storage, worker)
+    study.optimize(
+        lambda trial: _judge(search, trial, folder), n_trials=count, catch=(Exception,), callbacks=[_tell]
+    )
+
+
+def _judge(search: Search, trial: optuna.Trial, folder: Path) -> float:
+    try:
+        values = {d.name: _suggest(trial, d) for d in search.dimensions}
+        estimates = judge(search, values, folder / "trials" / f"{trial.number:04d}")
+    except Exception as error:
+        trial.set_user_attr("error", f"{type(error).__name__}: {error}")
+        raise
+    trial.set_user_attr("finding", estimates[0].name)
+    trial.set_user_attr("folds", [e.value for e in estimates])
+    return sum(e.value for e in estimates) / len(estimates)
+
+
+def _suggest(trial: optuna.Trial, dimension: Dimension) -> Value:
+    if dimension.kind == "choice":
+        return cast("Value", trial.suggest_categorical(dimension.name, dimension.choices))
+    if dimension.kind == "int":
+        return trial.suggest_int(dimension.name, int(dimension.low), int(dimension.high), log=dimension.log)
+    return trial.suggest_float(dimension.name, dimension.low, dimension.high, log=dimension.log)
+
+
+def judge(search: Search, values: dict[str, Value], folder: Path) -> list[Estimate]:
+    """Train with these values on every fold and return the objective of each.
+
+    Parameters
+    ----------
+    search : Search
+        What is searched.
+    values : mapping of str to value
+        Of each dimension.
+    folder : Path
+        Where ``fold-<i>.json`` goes, with all findings of the fold.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such finding, or it is none to maximise.
+    """
+    module, _, function = VALIDATION[search.study].partition(":")
+    folds = getattr(importlib.import_module(module), function)
+    estimates = []
+    for i, (study, data) in enumerate(
+        folds(search.settings(values), search.n_folds, search.held_out, search.seed)
+    ):
+        with (
+            tempfile.TemporaryDirectory(prefix="lightwell-") as scratch,
+            Run(Path(scratch) / "run", study.name, seed=study.seed, config=study.to_yaml()) as run,
+        ):
+            findings = study.run(run, data)
+        findings.write(folder / f"fold-{i}.json")
+        estimates.append(_objective(findings, search.objective, getattr(study, "score", None)))
+    return estimates
+
+
+def _objective(findings: Findings, wanted: str, score: str | None) -> Estimate:
+    """Return the finding of this name; of ``auroc`` alone that of the score that decides, the first."""
+    names = [wanted, f"{wanted}.{score}"] if score else [wanted]
+    names += [e.name for e in findings if e.name.startswith(f"{wanted}.")]
+    found = findings[next((name for name in names if name in findings), wanted)]
+    if not found.higher_is_better:
+        raise ConfigError("this finding is none to maximise", where="objective", got=found.name)
+    return found
+
+
+def _tell(_study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    values = ", ".join(
+        f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in trial.params.items()
+    )
+    what = trial.user_attrs.get("error", "failed") if trial.value is None else f"{trial.value:.4f}"
+    print(f"trial {trial.number}: {what}   ({values})", flush=True)  # noqa: T201

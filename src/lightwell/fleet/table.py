@@ -1,0 +1,299 @@
+"""One table of a fleet: every measure as mean and spread over splits, each split a mean over seeds."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from lightwell.core.errors import DataError
+from lightwell.core.files import read_json, write_table, write_text
+from lightwell.core.findings import Estimate, Findings
+from lightwell.fleet.latex import latex
+from lightwell.fleet.published import Protocol, beside
+from lightwell.report import Cell, Table, markdown
+from lightwell.report.names import clean
+from lightwell.report.tables import format_value
+
+# Measures of the study open-set that the table holds; of other studies it holds all.
+MEASURES = {
+    "open-set": (
+        "accuracy",
+        "auroc",
+        "oscr",
+        "false_refusal",
+        "detection",
+        "inside_sphere_share",
+        "cpu_seconds.training",
+    )
+}
+_OWN_AXES = ("data", "split", "method", "seed")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure of one method on one data set and family of splits.
+
+    Attributes
+    ----------
+    data, family, method : str
+        Where it was measured. ``softmax beside difair`` is the baseline trained in the same run.
+    variant : str
+        Values of further axes of the grid, such as ``training.epochs 5``.
+    measure : str
+        Name of the finding.
+    values : mapping of str to tuple of float
+        For each split the value of every seed.
+    nulls : tuple of float
+        Of the same runs: chance or the cheap baseline.
+    null_name : str
+        What it is.
+    higher_is_better : bool or None
+        Its direction.
+    protocol : Protocol
+        What a published value must share to stand beside it.
+
+    Examples
+    --------
+    >>> row = Row("toy", "arpl", "difair", "", "auroc.mos", {"arpl/0": (0.8, 1.0), "arpl/1": (0.7,)})
+    >>> round(row.mean, 3), round(row.std, 3), row.n_splits, row.n_seeds
+    (0.8, 0.141, 2, '1-2')
+    """
+
+    data: str
+    family: str
+    method: str
+    variant: str
+    measure: str
+    values: Mapping[str, tuple[float, ...]]
+    nulls: tuple[float, ...] = ()
+    null_name: str = ""
+    higher_is_better: bool | None = True
+    protocol: Protocol = field(default_factory=lambda: Protocol("", 0, whole=True))
+
+    @property
+    def per_split(self) -> dict[str, float]:
+        """Mean over the seeds of each split."""
+        return {split: statistics.fmean(values) for split, values in sorted(self.values.items())}
+
+    @property
+    def mean(self) -> float:
+        """Mean over splits."""
+        return statistics.fmean(self.per_split.values())
+
+    @property
+    def std(self) -> float | None:
+        """Standard deviation over splits (divisor n - 1); None of one split."""
+        return _std(list(self.per_split.values()))
+
+    @property
+    def std_of_seeds(self) -> float | None:
+        """Standard deviation over the seeds of a split, pooled; None where no split has two."""
+        spreads = [(_std(values), len(values) - 1) for values in self.values.values()]
+        pairs = [(s, freedom) for s, freedom in spreads if s is not None]
+        freedom = sum(f for _, f in pairs)
+        return math.sqrt(sum(s * s * f for s, f in pairs) / freedom) if pairs else None
+
+    @property
+    def n_splits(self) -> int:
+        """Number of splits."""
+        return len(self.values)
+
+    @property
+    def n_seeds(self) -> str:
+        """Number of seeds a split, as a range where splits differ."""
+        counts = sorted({len(values) for values in self.values.values()})
+        return f"{counts[0]}-{counts[-1]}" if len(counts) > 1 else str(counts[0])
+
+    @property
+    def null(self) -> float | None:
+        """Mean of the nulls."""
+        return statistics.fmean(self.nulls) if self.nulls else None
+
+
+def _std(values: Sequence[float]) -> float | None:
+    if len(values) < 2:
+        return None
+    return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
+
+
+class _Key(NamedTuple):
+    data: str
+    family: str
+    method: str
+    variant: str
+    measure: str
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """Read the finished cells of a fleet.
+
+    Parameters
+    ----------
+    folder : Path
+        The fleet's folder, with ``fleet.json`` and ``cells/``.
+
+    Returns
+    -------
+    list of Row
+        By data, family, method and measure, in the order of the grid.
+
+    Raises
+    ------
+    DataError
+        If this is no folder of a fleet, or a cell cannot be read.
+    """
+    record = read_json(folder / "fleet.json")
+    wanted = MEASURES.get(record.get("study"))
+    found: dict[_Key, list[tuple[str, Estimate, Protocol]]] = {}
+    for entry in record["cells"]:
+        place = folder / "cells" / entry["label"]
+        status = read_json(place / "run.json") if (place / "run.json").is_file() else {}
+        if status.get("status") != "finished":
+            continue
+        settings = _settings(place / "config.yaml")
+        split = str((status.get("data") or {}).get("split") or settings.get("split") or "")
+        variant = ", ".join(f"{k} {v}" for k, v in entry["axes"].items() if k not in _OWN_AXES)
+        theirs = _Baseline(place)
+        for estimate in Findings.read(place / "findings.json"):
+            if wanted and not _is_wanted(estimate.name, wanted):
+                continue
+            own = str(settings.get("method", ""))
+            measure, method = theirs.attribute(estimate.name, own)
+            key = _Key(str(settings.get("data", "")), split.partition("/")[0], method, variant, measure)
+            found.setdefault(key, []).append((split, estimate, Protocol.of(settings)))
+    groups = list(dict.fromkeys(key[:-1] for key in found))  # a baseline's numbers stand together
+    return [_row(key, found[key]) for key in sorted(found, key=lambda key: groups.index(key[:-1]))]
+
+
+def _is_wanted(name: str, wanted: Iterable[str]) -> bool:
+    return any(name == measure or name.startswith(f"{measure}.") for measure in wanted)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise DataError("these settings cannot be read", where=path, got=error) from error
+    return settings if isinstance(settings, dict) else {}
+
+
+class _Baseline:
+    """Which of a run's numbers are those of the baseline that was trained beside the method."""
+
+    def __init__(self, run: Path) -> None:
+        config = run / "baseline" / "model" / "config.json"
+        self.name = str(read_json(config).get("method")) if config.is_file() else ""
+        self.scores = _scores(run / "baseline") - _scores(run)
+
+    def attribute(self, name: str, method: str) -> tuple[str, str]:
+        """Return the name of the measure, and the method it belongs to."""
+        head, _, last = name.rpartition(".")
+        if self.name and last == self.name:
+            return head, f"{self.name} beside {method}"
+        return name, f"{self.name} beside {method}" if last in self.scores else method
+
+
+def _scores(folder: Path) -> set[str]:
+    """Return the names of a model's unknown scores, without reading them."""
+    path = folder / "representation" / "test.npz"
+    if not path.is_file():
+        return set()
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    return {n.removeprefix("score.").removesuffix(".npy") for n in names if n.startswith("score.")}
+
+
+def _row(key: _Key, found: Sequence[tuple[str, Estimate, Protocol]]) -> Row:
+    values: dict[str, tuple[float, ...]] = {}
+    for split, estimate, _ in found:
+        values[split] = (*values.get(split, ()), estimate.value)
+    nulls = [estimate.null for _, estimate, _ in found if estimate.null is not None]
+    return Row(
+        *key,
+        values=values,
+        nulls=tuple(null.value for null in nulls),
+        null_name=nulls[0].name if nulls else "",
+        higher_is_better=found[0][1].higher_is_better,
+        protocol=Protocol.common([protocol for _, _, protocol in found]),
+    )
+
+
+def write_tables(folder: Path, rows: Sequence[Row], notes: Sequence[str] = ()) -> None:
+    """Write ``tables/results.csv`` in full precision, and ``.md`` and ``.tex`` to be read.
+
+    Parameters
+    ----------
+    folder : Path
+        The fleet's folder.
+    rows : sequence of Row
+        The table.
+    notes : sequence of str
+        What to know of the splits; written below the table.
+    """
+    splits = _split_columns(rows)
+    columns = ["data", "family", "method", "variant", "measure", "mean", "std over splits", "splits"]
+    columns += ["seeds a split", "std over seeds", *splits, "null", "null is"]
+    columns += ["published", "published std", "published by, or why not comparable"]
+    write_table(folder / "tables" / "results.csv", columns, [_csv_row(row, splits) for row in rows])
+    table = readable_table(rows)
+    below = "".join(f"\n- {clean(note)}" for note in notes)
+    write_text(folder / "tables" / "results.md", f"{markdown(table)}\n{below}\n")
+    comments = "".join(f"% {clean(note)}\n" for note in notes)
+    write_text(folder / "tables" / "results.tex", f"{latex(table)}\n{comments}")
+
+
+def _csv_row(row: Row, splits: Sequence[str]) -> list[object]:
+    stands = beside(row.method, row.measure, row.data, row.values, row.protocol)
+    numbers = [row.mean, row.std, row.n_splits, row.n_seeds, row.std_of_seeds]
+    per_split = [row.per_split.get(_full(row, split)) for split in splits]
+    cells = [row.data, row.family, row.method, row.variant, row.measure, *numbers, *per_split]
+    cells += [row.null, row.null_name, stands.value, stands.std, stands.text]
+    return ["" if cell is None else cell for cell in cells]
+
+
+def readable_table(rows: Sequence[Row], caption: str = "") -> Table:
+    """Return the rows as a table to be read, with published values beside them.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        What to show.
+    caption : str
+        What it is; by default how to read it.
+    """
+    splits = _split_columns(rows)
+    variants = any(row.variant for row in rows)
+    columns = ["data", "splits", "method", *["variant"] * variants, "measure", "mean ± std", "n"]
+    columns += [*splits, "null", "published"]
+    lines = []
+    for row in rows:
+        stands = beside(row.method, row.measure, row.data, row.values, row.protocol)
+        spread = f"{format_value(row.mean)} ± {format_value(row.std)}"
+        known = [row.data, row.family, row.method, *[row.variant] * variants, row.measure]
+        n = f"{row.n_splits} × {row.n_seeds}"
+        per_split = [row.per_split.get(_full(row, split)) for split in splits]
+        null = None if row.null is None else Cell(row.null, row.null_name)
+        published = stands.text if stands.value is None else Cell(stands.value, stands.text)
+        lines.append((*known, spread, n, *per_split, null, published))
+    said = caption or (
+        "Mean and standard deviation (n - 1) over splits, each split a mean over seeds; n is splits × seeds."
+    )
+    return Table(tuple(columns), tuple(lines), said)
+
+
+def _split_columns(rows: Sequence[Row]) -> list[str]:
+    """Return what follows the family in the names of the splits; families share the columns."""
+    names = {split.partition("/")[2] for row in rows for split in row.values}
+    return [f"split {name}".strip() for name in sorted(names)]
+
+
+def _full(row: Row, column: str) -> str:
+    number = column.removeprefix("split").strip()
+    return f"{row.family}/{number}" if number else row.family

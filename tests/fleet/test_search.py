@@ -1,0 +1,165 @@
+"""A search: resumed trials are kept, edges are warned of, the page shows what was found."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip("optuna", reason="the extra 'search' is not installed")
+
+from lightwell.core.errors import ConfigError, TrainingDiverged
+from lightwell.core.findings import Estimate, Findings
+from lightwell.fleet import search as room
+from lightwell.fleet.command import search as command
+from lightwell.fleet.search import Search, judge, run_search
+from lightwell.fleet.search_page import finished, importances, write_results
+from lightwell.fleet.space import parse_dimension
+from lightwell.studies import study
+
+FEATURES, RATIO = parse_dimension("model.features=2,5,10"), parse_dimension("model.radius_ratio=0.4..0.7")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge by a formula: more radius is better, five features are best."""
+
+    def formula(_search: Search, values: dict, folder: Path) -> list[Estimate]:
+        if values.get("model.features") == 10:
+            raise TrainingDiverged("the loss is not a number", got="nan")
+        base = 0.5 + 0.4 * values.get("model.radius_ratio", 0.5) - 0.01 * abs(values["model.features"] - 5)
+        return [Estimate("auroc.mos", base - 0.01), Estimate("auroc.mos", base + 0.01)]
+
+    monkeypatch.setattr(room, "judge", formula)
+
+
+def test_a_repeated_search_keeps_its_trials(tmp_path: Path, quick) -> None:
+    search = Search("open-set", (FEATURES, RATIO), "smoke", sampler="random")
+    first = run_search(search, tmp_path / "s", 5)
+    before = [(t.number, t.params, t.value) for t in first.trials]
+    assert len(before) == 5
+    more = run_search(search, tmp_path / "s", 8)
+    assert [(t.number, t.params, t.value) for t in more.trials][:5] == before
+    assert len(more.trials) == 8
+    drawn = [t.params["model.radius_ratio"] for t in more.trials]
+    assert len(set(drawn)) == 8  # the second call did not draw as the first
+    assert len(run_search(search, tmp_path / "s", 8).trials) == 8  # nothing left to do
+
+
+def test_a_mean_over_folds_is_what_counts_and_failures_do_not_end_it(tmp_path: Path, quick) -> None:
+    search = Search("open-set", (FEATURES,), "smoke", sampler="grid")
+    trials = run_search(search, tmp_path / "s", 3)
+    values = {t.params["model.features"]: t.value for t in trials.trials}
+    assert values == {2: pytest.approx(0.67), 5: pytest.approx(0.7), 10: None}
+    (failed,) = (t for t in trials.trials if t.value is None)
+    assert failed.user_attrs["error"] == "TrainingDiverged: the loss is not a number: got nan."
+    findings = write_results(search, trials, tmp_path / "s")
+    assert findings["best.auroc.mos"].value == pytest.approx(0.7)
+    assert findings["best.auroc.mos"].null.value == pytest.approx(0.685)  # median of 0.67 and 0.7
+    assert any("1 of 3 trials failed" in warning for warning in findings.warnings)
+
+
+def test_the_best_on_the_edge_is_warned_of(tmp_path: Path, quick) -> None:
+    search = Search("open-set", (parse_dimension("model.features=3,4,5"),), "smoke", sampler="grid")
+    findings = write_results(search, run_search(search, tmp_path / "s", 3), tmp_path / "s")
+    (warning,) = findings.warnings
+    assert "The best model.features, 5, is at the largest searched (3, 4, 5)" in warning
+    inner = Search("open-set", (parse_dimension("model.features=4,5,6"),), "smoke", sampler="grid")
+    assert write_results(inner, run_search(inner, tmp_path / "t", 3), tmp_path / "t").warnings == []
+
+
+def test_everything_found_is_written(tmp_path: Path, quick) -> None:
+    dimensions = (parse_dimension("model.features=3,4,5"), RATIO)
+    search = Search("open-set", dimensions, "smoke", sampler="tpe")
+    trials = run_search(search, tmp_path, 12)
+    write_results(search, trials, tmp_path)
+    best = yaml.safe_load((tmp_path / "best.yaml").read_text())
+    assert best["model"]["radius_ratio"] == pytest.approx(finished(trials)[0].params["model.radius_ratio"])
+    assert (
+        study("open-set").from_preset(str(tmp_path / "best.yaml")).model.features == best["model"]["features"]
+    )
+    with (tmp_path / "tables" / "trials.csv").open(newline="") as handle:
+        assert len(list(csv.DictReader(handle))) == 12
+    drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert drawn == {"parallel-coordinates", "importance", "heat-map"}
+    shares = importances(trials, search)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["model.radius_ratio"] > shares["model.features"]
+    assert "no test image" in (tmp_path / "report.html").read_text()
+
+
+def test_another_search_in_the_same_folder_is_refused(tmp_path: Path, quick) -> None:
+    run_search(Search("open-set", (FEATURES,), "smoke"), tmp_path, 1)
+    with pytest.raises(ConfigError, match="other space"):
+        run_search(Search("open-set", (RATIO,), "smoke"), tmp_path, 1)
+    with pytest.raises(ConfigError, match=r"other settings, objective.*epochs: 1, not 2"):
+        run_search(Search("open-set", (FEATURES,), "smoke", ("--epochs=2",), "accuracy"), tmp_path, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"study": "concepts"}, "no validation data"),
+        ({"dimensions": ()}, "nothing to search"),
+        ({"dimensions": (RATIO,), "sampler": "grid"}, "a grid needs lists.*radius_ratio"),
+        ({"dimensions": (RATIO, RATIO)}, "searched over twice"),
+        ({"dimensions": (parse_dimension("model.feature=1,2"),)}, "unknown setting.*features"),
+        ({"dimensions": (parse_dimension("model.loss=hard,soft"),)}, "does not fit"),
+        ({"sampler": "tpee"}, "tpe"),
+    ],
+)
+def test_bad_searches_are_refused_before_training(changes: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Search(**({"study": "open-set", "dimensions": (FEATURES,), "preset": "smoke"} | changes))
+
+
+def test_no_trial_that_ended_well_is_an_error(tmp_path: Path, quick) -> None:
+    search = Search("open-set", (parse_dimension("model.features=10"),), "smoke")
+    with pytest.raises(ConfigError, match="TrainingDiverged"):
+        write_results(search, run_search(search, tmp_path, 1), tmp_path)
+
+
+def test_the_objective_is_the_score_that_decides() -> None:
+    findings = Findings(
+        [Estimate("accuracy", 0.9), Estimate("auroc.mos", 0.8), Estimate("auroc.distance", 0.7),
+         Estimate("openness", 0.1, higher_is_better=None)]
+    )  # fmt: skip
+    assert room._objective(findings, "auroc", None).name == "auroc.mos"
+    assert room._objective(findings, "auroc", "distance").name == "auroc.distance"
+    assert room._objective(findings, "accuracy", None).value == 0.9
+    with pytest.raises(ConfigError, match="none to maximise"):
+        room._objective(findings, "openness", None)
+    with pytest.raises(ConfigError, match="no finding"):
+        room._objective(findings, "nothing", None)
+
+
+def test_a_trial_trains_and_leaves_its_findings(tmp_path: Path) -> None:
+    search = Search("open-set", (FEATURES,), "smoke", n_folds=1)
+    (estimate,) = judge(search, {"model.features": 2}, tmp_path)
+    assert 0 < estimate.value < 1
+    assert estimate.name.startswith("auroc.")
+    names = {record["name"] for record in json.loads((tmp_path / "fold-0.json").read_text())}
+    assert {"accuracy", "inside_sphere_share", estimate.name} <= names
+    assert [path.name for path in tmp_path.iterdir()] == ["fold-0.json"]  # no weights, no images
+
+
+def test_the_command_searches_and_tells(tmp_path: Path, quick, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["open-set", "--preset", "smoke", "--out", str(tmp_path / "s"), "--sampler", "grid"]
+    assert command([*words, "--space", "model.features=3,4,5"]) == 0
+    said = capsys.readouterr().out
+    assert [f"trial {i}: " in said for i in range(4)] == [True, True, True, False]
+    assert "median trial: 0.6900" in said
+    assert "best.auroc.mos" in said
+    assert "warning: The best model.features, 5" in said
+    with pytest.raises(ConfigError, match="--trials 30"):
+        command(["open-set", "--preset", "smoke", "--space", "optimizer.lr=0.1..0.5", "--out", str(tmp_path)])
+
+
+@pytest.mark.slow
+def test_two_workers_share_the_trials(tmp_path: Path) -> None:
+    search = Search("open-set", (FEATURES,), "smoke", n_folds=1, sampler="grid")
+    trials = run_search(search, tmp_path, 3, workers=2)
+    assert sorted(t.params["model.features"] for t in finished(trials)) == [2, 5, 10]
