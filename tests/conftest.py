@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 # Before torch is imported: two workers of pytest-xdist must not fight over the same cores.
@@ -16,6 +17,11 @@ import torch
 def _one_thread() -> None:
     """Small tensors are computed fastest by one thread, and the same everywhere."""
     torch.set_num_threads(1)
+
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every child process.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
