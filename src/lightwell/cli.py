@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if "" not in sys.path:  # a network named `module:function` may lie in the working folder
+        sys.path.insert(0, "")
     if not words or words[0] in ("-h", "--help"):
         print(_usage())  # noqa: T201
         return 0
@@ -224,8 +226,6 @@ def _prepare_process() -> None:
         raise SystemExit(128 + number)
 
     signal.signal(signal.SIGTERM, stop)
-    if "" not in sys.path:  # a network named `module:function` may lie in the working folder
-        sys.path.insert(0, "")
     keep_freed_memory()
     log = logging.getLogger("lightwell")
     log.setLevel(logging.INFO)

@@ -253,8 +253,9 @@ class Difair(Model):
         if s.correlation_weight and s.features > 1:
             terms["correlation"] = s.correlation_weight * correlation_penalty(self._class_filters())
         if s.decorrelation_weight and s.features > 1:
-            own = self._own_blocks(codes, labels)
-            terms["decorrelation"] = s.decorrelation_weight * activation_correlation(own, labels)
+            known = labels < self.n_classes  # noise has no block of its own
+            own = self._own_blocks(codes[known], labels[known])
+            terms["decorrelation"] = s.decorrelation_weight * activation_correlation(own, labels[known])
         if s.std_penalty != "none" and s.features > 1:
             terms["std"] = s.std_weight * std_penalty(self._class_filters(), s.std_penalty, s.std_target)
         if s.reconstruction_weight:
@@ -268,9 +269,9 @@ class Difair(Model):
         return (pull * distance + functional.relu(distance - self.radius)).mean()
 
     def _own_blocks(self, codes: Tensor, labels: Tensor) -> Tensor:
-        """Return each example's block of its own class, B×k; noise gets the last class's."""
+        """Return each example's block of its own class, B×k."""
         blocks = codes.view(len(codes), self.n_classes, self.settings.features)
-        return blocks[torch.arange(len(codes), device=codes.device), labels.clamp_max(self.n_classes - 1)]
+        return blocks[torch.arange(len(codes), device=codes.device), labels]
 
     def _class_filters(self) -> Tensor:
         """Return the filters of the last convolution by class, K×k×(C'·3·3)."""

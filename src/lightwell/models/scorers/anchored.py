@@ -18,6 +18,15 @@ SOURCE = (
     "MIT",
 )
 
+OURS = (
+    "No paper: a variant of DIFAIR's block sum and distance, made here",
+    "lightwell",
+    2026,
+    "docs/open-set.md",
+    "",
+    "none stated",
+)
+
 
 class Distance(Scorer):
     """Distance to the nearest anchor (in the seed: ``osr_score=min``, "real AUROC")."""
@@ -65,7 +74,7 @@ class RelativeBlockSum(Scorer):
     info = about(
         "relative_block_sum",
         "Missing share of the usual evidence",
-        SOURCE,
+        OURS,
         "codes",
         "a class that is hardly ever predicted right in training: its usual evidence is unsure",
     )
@@ -93,7 +102,7 @@ class OneSidedDistance(Scorer):
     info = about(
         "one_sided",
         "Distance without over-activation",
-        SOURCE,
+        OURS,
         "codes",
         "inputs where far too much evidence is itself suspicious",
     )

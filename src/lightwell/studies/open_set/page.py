@@ -94,9 +94,7 @@ def _verdict(stored: Stored) -> str:
         if best.low is not None and own.high is not None and own.low is not None and best.high is not None:
             overlap = best.low <= own.high and own.low <= best.high
             texts.append(
-                "The two intervals overlap: one run cannot tell them apart."
-                if overlap
-                else "The two intervals do not overlap."
+                "The two 95 % intervals overlap." if overlap else "The two 95 % intervals do not overlap."
             )
     promised, observed = stored.decision.rule.rate, found["false_refusal.per_class"].value
     caught = found["detection.per_class"].value

@@ -44,7 +44,8 @@ class OpenSet(Study):
     data_dir : Path or None
         Where files lie; else ``LIGHTWELL_DATA``, else the user's cache folder.
     train_images : int or None
-        Use only the first so many training images; the first of each class where files are sorted by class.
+        Use only the first so many training images (unknown classes counted where there are official parts);
+        the first of each class where files are sorted by class.
     image_size : int or None
         Resize images to this many pixels a side (in the seed: ``image_size``).
     split : str
@@ -53,8 +54,8 @@ class OpenSet(Study):
     known : list of str, or one text with commas, or None
         Names of the known classes, in place of a named split.
     method : str
-        What is trained: ``difair`` or ``softmax`` (in the seed: ``loss``). The softmax classifier is
-        trained beside it as the baseline.
+        What is trained: ``difair``, ``cac``, ``arpl`` or ``softmax`` (in the seed: ``loss``). The softmax
+        classifier is trained beside it as the baseline.
     model : mapping
         Settings of the method.
     train_baseline : bool
@@ -229,7 +230,8 @@ class OpenSet(Study):
             raise DataError("this study is about images", where=whole.name, got="series")
         if not whole.class_names:
             raise DataError("this data set has no labels", where=whole.name, expected="a class an example")
-        if self.train_images is not None and "train" in whole.parts:
+        official = "train" in whole.parts and not {"test", "val"}.isdisjoint(whole.parts)
+        if self.train_images is not None and official:
             rows = whole.parts["train"]
             rows = rows[_first(whole.labels[rows], self.train_images)]
             whole = replace(whole, parts=dict(whole.parts) | {"train": rows})
@@ -240,7 +242,7 @@ class OpenSet(Study):
         )
         other = load(split.unknown_dataset, self.data_dir) if split.unknown_dataset else None
         data = apply_split(whole, split, other)
-        if self.train_images is not None and "train" not in whole.parts:
+        if self.train_images is not None and not official:
             data = replace(data, train=data.train.take(_first(data.train.labels, self.train_images)))
         if self.image_size is None:
             return data
