@@ -22,7 +22,7 @@ OURS = (
     "No paper: a variant of DIFAIR's block sum and distance, made here",
     "lightwell",
     2026,
-    "docs/open-set.md",
+    "https://openreview.net/forum?id=SGQ9aDvObu",
     "",
     "none stated",
 )
