@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightwell.core import ConfigError, DataError
+from lightwell.core.dataset import Dataset
 from lightwell.data.batches import Batches, to_images
-from lightwell.data.dataset import Dataset
 
 
 def numbered(n, shape=(4, 4, 1)):

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from lightwell.core import ConfigError
+from lightwell.core.dataset import Dataset
 from lightwell.core.seeds import global_seed
-from lightwell.data.dataset import Dataset
 from lightwell.models.arpl import Arpl, ArplSettings, confusion, margin_term, squared_distances
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from lightwell.core import ConfigError, DataError
-from lightwell.data.dataset import Dataset
+from lightwell.core.dataset import Dataset
 from lightwell.models.difair import DifairSettings
 from lightwell.models.model import Signature
 from lightwell.models.penalties import activation_correlation, correlation_penalty, std_penalty

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from lightwell.core import ConfigError, ModelFileError
+from lightwell.core.dataset import Dataset
 from lightwell.core.seeds import global_seed
-from lightwell.data.dataset import Dataset
 from lightwell.models import saved
 from lightwell.models.difair import Difair
 from lightwell.models.model import Signature

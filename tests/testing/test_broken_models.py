@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lightwell.core.axes import Axis
-from lightwell.data.dataset import Dataset
+from lightwell.core.dataset import Dataset
 from lightwell.models import METHODS
 from lightwell.models.model import Model, Signature
 from lightwell.models.softmax import Softmax

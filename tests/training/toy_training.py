@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.seeds import generator, global_seed
-from lightwell.data.dataset import Dataset
 from lightwell.models.difair import Difair
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings

@@ -1,9 +1,10 @@
-"""Words shared by every room: findings, methods, axes, errors, seeds, files.
+"""Words shared by every room: findings, data sets, methods, axes, errors, seeds, files.
 
 Nothing here imports torch, so that the command line and the report stay light.
 """
 
 from lightwell.core.axes import Axis
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import (
     ConfigError,
     DataError,
@@ -20,6 +21,7 @@ __all__ = [
     "Axis",
     "ConfigError",
     "DataError",
+    "Dataset",
     "Estimate",
     "Findings",
     "LightwellError",

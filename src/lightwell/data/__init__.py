@@ -1,7 +1,7 @@
 """Data at rest: data sets by name or from a user's files, and open-set splits of them."""
 
+from lightwell.core.dataset import Dataset
 from lightwell.data.catalogue import SOURCES, load
-from lightwell.data.dataset import Dataset
 from lightwell.data.fetch import check, fetch
 from lightwell.data.splits import OpenSetData, OpenSetSplit, apply_split, open_set_split, split_names
 

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.seeds import torch_generator
-from lightwell.data.dataset import Dataset
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError, nearest
 from lightwell.data.class_names import CLASS_NAMES
-from lightwell.data.dataset import Dataset
 from lightwell.data.readers import cifar, folder, idx, npz, svhn, table, tiny_imagenet
 from lightwell.data.readers.parts import assemble
 from lightwell.data.readers.tiny_imagenet import ClassOrder

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
-from lightwell.data.dataset import Dataset
 
 
 def resized(dataset: Dataset, size: int) -> Dataset:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lightwell.core.arrays import sorted_names
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError, nearest
 from lightwell.core.seeds import generator
-from lightwell.data.arrays import sorted_names
 from lightwell.data.class_names import CLASS_NAMES
-from lightwell.data.dataset import Dataset
 from lightwell.data.open_set_split import OpenSetSplit
 from lightwell.data.published_splits import Published, published
 

@@ -7,7 +7,7 @@ z the code, S_c the sum of z over the block of class c.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lightwell.core.axes import Axis
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
 from lightwell.core.seeds import generator
@@ -24,9 +25,6 @@ from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.penalties import activation_correlation, correlation_penalty, std_penalty
 from lightwell.nets import PooledHead
 from lightwell.nets.heads import Activation
-
-if TYPE_CHECKING:
-    from lightwell.data.dataset import Dataset
 
 # Under the root, so that the gradient of a distance of 0 is 0 and not NaN.
 _EPSILON = 1e-6

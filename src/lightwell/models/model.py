@@ -7,22 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from lightwell.core.axes import Axis
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError, TrainingDiverged
 from lightwell.core.method import MethodInfo
 from lightwell.models.anchors import Anchors
 from lightwell.models.optimizer import OptimizerSettings, build_optimizer, learning_rate
 from lightwell.nets import Body, Head, build
 from lightwell.nets.frozen import freeze, frozen_body
-
-if TYPE_CHECKING:  # a word only: models take data sets as they come and never make one
-    from lightwell.data.dataset import Dataset
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import LightwellError
-from lightwell.data.dataset import Dataset
 from lightwell.models import METHODS, saved
 from lightwell.models.model import Model, evaluating
 from lightwell.testing.state import content, differences, observe_process

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import LightwellError
-from lightwell.data.dataset import Dataset
 from lightwell.models.model import Model, evaluating
 from lightwell.models.scorers import make_scorer
 from lightwell.testing.codes import TOLERANCE, MakeModel

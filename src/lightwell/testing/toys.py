@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.representation import Representation
 from lightwell.core.seeds import generator, global_seed
 from lightwell.data.batches import to_images
-from lightwell.data.dataset import Dataset
 from lightwell.models.anchors import Anchors
 from lightwell.models.model import Model
 

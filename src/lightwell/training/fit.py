@@ -16,10 +16,10 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.seeds import preserved
 from lightwell.data.batches import Augmentation, Batches
-from lightwell.data.dataset import Dataset
 from lightwell.training.callbacks import FiniteOnly, KeepLast, OwnNumbers
 from lightwell.training.checkpoint import SafeCheckpointIO
 from lightwell.training.history import History

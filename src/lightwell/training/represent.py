@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.representation import Representation
 from lightwell.core.seeds import preserved
 from lightwell.data.batches import Batches
-from lightwell.data.dataset import Dataset
 from lightwell.models.model import Model, evaluating
 
 _WHOLE_BATCH = 256

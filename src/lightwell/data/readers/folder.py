@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lightwell.core.arrays import sorted_names
 from lightwell.core.errors import DataError
-from lightwell.data.arrays import sorted_names
 from lightwell.data.readers.images import MAX_FILE, SUFFIXES, decode_all
 from lightwell.data.readers.parts import Parts
 from lightwell.data.readers.trees import FolderTree

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import DataError
 from lightwell.core.files import load_arrays
-from lightwell.data.dataset import Dataset
 from lightwell.data.readers.parts import assemble
 from lightwell.data.readers.trees import check_expansion
 

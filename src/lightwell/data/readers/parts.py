@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import DataError
-from lightwell.data.dataset import Dataset
 
 Parts = Mapping[str, tuple[NDArray[Any], ArrayLike]]
 """Inputs and labels by the name of the part."""

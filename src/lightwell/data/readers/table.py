@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path, PurePosixPath
 
+from lightwell.core.arrays import sorted_names
 from lightwell.core.errors import DataError
-from lightwell.data.arrays import sorted_names
 from lightwell.data.readers.images import MAX_FILE, decode_all
 from lightwell.data.readers.parts import Parts
 from lightwell.data.readers.trees import FolderTree

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lightwell.core.arrays import as_inputs, as_labels, locked, rows_of
 from lightwell.core.errors import DataError, nearest
 from lightwell.core.seeds import generator
-from lightwell.data.arrays import as_inputs, as_labels, locked, rows_of
 
 Ints = NDArray[np.int64]
 
