@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -112,7 +114,7 @@ def test_the_data_set_is_shared_and_never_changed():
     data = numbered(6)
     batches = Batches(data, 2, shuffle=True, augment=lambda images, _: images.mul_(0))
     assert batches._inputs.data_ptr() == data.inputs.ctypes.data
-    assert batches._labels.data_ptr() == data.labels.ctypes.data
+    assert batches._targets[0].data_ptr() == data.labels.ctypes.data
     for images, labels in batches:
         images.fill_(9)
         labels.fill_(9)
@@ -150,3 +152,12 @@ def test_an_empty_set_is_refused_by_name():
 def test_what_is_no_image_at_rest_is_refused(inputs):
     with pytest.raises(DataError, match=r"expected uint8, B×H×W×C"):
         to_images(inputs)
+
+
+def test_a_batch_brings_the_arrays_that_are_asked_for():
+    data = replace(numbered(6), concepts=np.eye(6, 2, dtype=np.float32), concept_names=("a", "b"))
+    _, concepts, labels = next(iter(Batches(data, 4, fields=("concepts", "labels"))))
+    assert concepts.tolist() == data.concepts[:4].tolist()
+    assert labels.tolist() == data.labels[:4].tolist()
+    with pytest.raises(DataError, match="this data set has no factors"):
+        Batches(data, 4, fields=("factors",))

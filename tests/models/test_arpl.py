@@ -158,7 +158,7 @@ def test_confusing_term_is_there_in_training_only_and_leaves_the_generator_alone
 
 def test_optimizers_share_no_weight_and_leave_none_out():
     model = arpl(confusing_samples=True)
-    classifier = {id(weight) for weight in model.classifier_parameters()}
+    classifier = {id(weight) for weight in model.main_parameters()}
     gan = {id(w) for part in (model.generator, model.discriminator) for w in part.parameters()}
     assert not classifier & gan
     assert classifier | gan == {id(weight) for weight in model.parameters()}

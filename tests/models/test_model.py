@@ -36,7 +36,7 @@ def test_signature_from_json_is_the_same():
 @pytest.mark.parametrize("names", [(), ("cat",)])
 def test_fewer_than_two_classes_are_refused(names):
     with pytest.raises(ConfigError, match=r"two known classes or more \(in class_names\)"):
-        Signature(names, (8, 8, 1))
+        Softmax(Signature(names, (8, 8, 1)))
 
 
 @pytest.mark.parametrize(

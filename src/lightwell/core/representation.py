@@ -31,6 +31,8 @@ class Representation:
         Predicted class in 0 .. k-1.
     logits : array, shape (n, k), or None
         Class scores, larger is more likely.
+    concepts : array, shape (n, c), or None
+        Concept activations in [0, 1].
     scores : mapping of str to array, shape (n,)
         Unknown scores by name; larger is always more unknown.
     ids : array of int, shape (n,)
@@ -56,6 +58,7 @@ class Representation:
     labels: Ints
     predictions: Ints | None = None
     logits: Floats | None = None
+    concepts: Floats | None = None
     scores: Mapping[str, Floats] = field(default_factory=dict)
     ids: Ints | None = None
     origins: NDArray[np.str_] | None = None
@@ -75,6 +78,7 @@ class Representation:
         maybe = {
             "predictions": self.predictions,
             "logits": self.logits,
+            "concepts": self.concepts,
             "ids": self.ids,
             "origins": self.origins,
         }

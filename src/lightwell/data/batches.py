@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,14 +42,16 @@ def to_images(inputs: Tensor) -> Tensor:
 
 
 class Batches:
-    """Images and labels of a data set, batch by batch.
+    """Images of a data set and what belongs to them, batch by batch.
 
     Parameters
     ----------
     dataset : Dataset
-        Images and labels; their memory is shared, not copied, unless a device is named.
+        Images; their memory is shared, not copied, unless a device is named.
     batch_size : int
         Images a batch, at least 1; the last batch may be smaller.
+    fields : sequence of str
+        Arrays of the data set that a batch brings beside the images, such as ``"labels"``, ``"concepts"``.
     seed, epoch : int
         Fix the order and the augmentation when ``shuffle`` is on.
     shuffle : bool
@@ -67,7 +69,7 @@ class Batches:
     ConfigError
         If the batch size is below 1.
     DataError
-        If the data set is empty.
+        If the data set is empty, or has no such array.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class Batches:
         dataset: Dataset,
         batch_size: int,
         *,
+        fields: Sequence[str] = ("labels",),
         seed: int = 0,
         epoch: int = 0,
         shuffle: bool = False,
@@ -97,15 +100,16 @@ class Batches:
         if not len(dataset):
             raise DataError("there is nothing to make batches of", where=dataset.name, got="0 examples")
         self._inputs = _shared(dataset.inputs).to(device)
-        self._labels = _shared(dataset.labels).to(device)
+        self._targets = [_target(dataset, name).to(device) for name in fields]
+        self._n, self._device = len(dataset), self._inputs.device
         self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
         self.seed, self.epoch, self.rank, self.world = seed, epoch, rank, world
 
     def __len__(self) -> int:
-        share = math.ceil(len(self._labels) / self.world)
+        share = math.ceil(self._n / self.world)
         return math.ceil(share / self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         for number, rows in enumerate(torch.split(self._order(), self.batch_size)):
             images = to_images(self._inputs[rows])
             if self.augment is not None:
@@ -113,16 +117,23 @@ class Batches:
                     self.seed, "augment", self.epoch, number, self.rank, device=images.device.type
                 )
                 images = self.augment(images, chance)
-            yield images, self._labels[rows]
+            yield images, *(target[rows] for target in self._targets)
 
     def _order(self) -> Tensor:
-        n = len(self._labels)
+        n = self._n
         order = torch.arange(n)
         if self.shuffle:
             order = torch.randperm(n, generator=torch_generator(self.seed, "order", self.epoch))
         share = math.ceil(n / self.world)
         wrapped = torch.arange(share * self.world) % n
-        return order[wrapped][self.rank :: self.world].to(self._labels.device)
+        return order[wrapped][self.rank :: self.world].to(self._device)
+
+
+def _target(dataset: Dataset, name: str) -> Tensor:
+    array = getattr(dataset, name)
+    if array is None:
+        raise DataError(f"this data set has no {name}", where=dataset.name)
+    return _shared(array)
 
 
 def _shared(array: NDArray[Any]) -> Tensor:

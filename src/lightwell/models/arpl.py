@@ -12,7 +12,8 @@ from torch.nn import functional
 from lightwell.core.axes import Axis
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
-from lightwell.models.model import Model, Signature
+from lightwell.models.classifier import Classifier
+from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.nets import Head, PooledHead
 from lightwell.nets.dual_norm import for_others, with_dual_norms
@@ -66,7 +67,7 @@ class ArplSettings:
                 raise ConfigError("setting is out of range", where=f"arpl.{name}", expected=wanted, got=got)
 
 
-class Arpl(Model):
+class Arpl(Classifier):
     """Adversarial reciprocal points learning, with or without confusing samples.
 
     Each class has a reciprocal point, which stands for everything that is not of the class: an example is
@@ -159,7 +160,7 @@ class Arpl(Model):
             codes = self(fakes)
         return confusion(squared_distances(codes, self.points))
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
         """Return the sum of the loss terms; with confusing samples, move the three networks in turn."""
         if not self.settings.confusing_samples:
             return super().training_step(batch, batch_idx)
@@ -185,7 +186,7 @@ class Arpl(Model):
         self.manual_backward(loss)
         optimizer.step()
 
-    def classifier_parameters(self) -> list[nn.Parameter]:
+    def main_parameters(self) -> list[nn.Parameter]:
         """Return all weights but those of generator and discriminator."""
         others = ("generator.", "discriminator.")
         return [weight for name, weight in self.named_parameters() if not name.startswith(others)]

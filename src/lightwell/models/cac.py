@@ -12,7 +12,8 @@ from torch.nn import functional
 from lightwell.core.axes import Axis
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
-from lightwell.models.model import Model, Signature
+from lightwell.models.classifier import Classifier
+from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.nets import BottleneckLinear, PooledLinear
 
@@ -51,7 +52,7 @@ class CacSettings:
                 raise ConfigError("setting is out of range", where=f"cac.{name}", expected=wanted, got=got)
 
 
-class Cac(Model):
+class Cac(Classifier):
     """Classifier whose logits lie near ``anchor`` times the unit vector of their class.
 
     Its codes are the pooled features before the last layer. The most likely class is that of the nearest

@@ -20,7 +20,8 @@ from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
 from lightwell.core.seeds import generator
 from lightwell.models.anchors import Anchors
-from lightwell.models.model import Model, Signature
+from lightwell.models.classifier import Classifier
+from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.penalties import activation_correlation, correlation_penalty, std_penalty
 from lightwell.nets import PooledHead
@@ -113,7 +114,7 @@ class DifairSettings:
                 )
 
 
-class Difair(Model):
+class Difair(Classifier):
     """Differentiated image representation with fixed class anchors.
 
     Examples

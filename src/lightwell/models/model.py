@@ -6,8 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import LightningModule
@@ -19,8 +18,6 @@ from lightwell.core.errors import ConfigError, DataError, TrainingDiverged
 from lightwell.core.method import MethodInfo
 from lightwell.models.anchors import Anchors
 from lightwell.models.optimizer import OptimizerSettings, build_optimizer, learning_rate
-from lightwell.nets import Body, Head, build
-from lightwell.nets.frozen import freeze, frozen_body
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Signature:
     Raises
     ------
     ConfigError
-        If there are fewer than two classes, or the statistics do not fit the channels.
+        If the statistics do not fit the channels.
     """
 
     class_names: tuple[str, ...]
@@ -57,10 +54,6 @@ class Signature:
     def __post_init__(self) -> None:
         for name in ("class_names", "image_shape", "mean", "std"):  # JSON brings lists back
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if len(self.class_names) < 2:
-            raise ConfigError(
-                "a classifier needs two known classes or more", where="class_names", got=self.class_names
-            )
         channels = self.image_shape[2]
         if not len(self.mean) == len(self.std) == channels or min(self.std) <= 0:
             raise ConfigError(
@@ -79,8 +72,8 @@ class Signature:
 class Model(LightningModule):
     """An encoder that can be trained by any Lightning ``Trainer``, and is a plain module after.
 
-    Subclasses set ``info``, build ``self.head`` in their constructor, and give ``losses``, ``logits``
-    and ``axes``. Images enter as float B×C×H×W in [0, 1]; standardisation happens inside.
+    Subclasses set ``info`` and give ``forward``, ``losses`` and ``axes``. Images enter as float B×C×H×W in
+    [0, 1]; standardisation happens inside.
 
     Parameters
     ----------
@@ -94,14 +87,15 @@ class Model(LightningModule):
 
     info: ClassVar[MethodInfo]
     Settings: ClassVar[type[Any]]
-    scores: ClassVar[tuple[str, ...]]
+    fields: ClassVar[tuple[str, ...]] = ("labels",)
+    """Arrays of a data set that a batch brings beside the images, in the order ``losses`` takes them."""
+    scores: ClassVar[tuple[str, ...]] = ()
     """Unknown scores that suit this model, the default first."""
     anchors: Anchors | None = None
     """Geometry of the codes, where class blocks have one."""
 
     input_mean: Tensor
     input_std: Tensor
-    head: Head
 
     def __init__(
         self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
@@ -112,7 +106,6 @@ class Model(LightningModule):
         self.optimizer_settings = optimizer or OptimizerSettings()
         self.register_buffer("input_mean", torch.tensor(signature.mean).view(1, -1, 1, 1))
         self.register_buffer("input_std", torch.tensor(signature.std).view(1, -1, 1, 1))
-        self.body = _body(signature)
 
     @property
     def n_classes(self) -> int:
@@ -120,52 +113,30 @@ class Model(LightningModule):
         return self.signature.n_classes
 
     @property
-    def body_channels(self) -> int:
-        """Channels of the body's feature map."""
-        return self.body.out_channels
-
-    @property
     @abstractmethod
     def axes(self) -> tuple[Axis, ...]:
         """What each block of the code stands for."""
 
     @abstractmethod
-    def logits(self, codes: Tensor) -> Tensor:
-        """Return class scores B×K of codes B×D, larger is more likely."""
+    def forward(self, images: Tensor) -> Tensor:
+        """Return codes B×D of images B×C×H×W in [0, 1]."""
 
     @abstractmethod
-    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the named, weighted terms whose sum is minimised."""
+    def losses(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Return the named, weighted terms whose sum is minimised, of images and what ``fields`` names."""
+
+    def measures(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Return what is logged of held-out images beside the terms, such as an accuracy."""
+        del args, kwargs
+        return {}
 
     def training_data(self, train: Dataset, seed: int) -> Dataset:
-        """Return what this model is trained on, made from the known training images.
-
-        Raises
-        ------
-        DataError
-            If their classes are not those of the model, or an image has no label.
-        """
+        """Return what this model is trained on, made from the training images."""
         del seed
-        if train.class_names != self.signature.class_names:
-            raise DataError(
-                "the training classes are not those of the model",
-                where=train.name,
-                expected=self.signature.class_names,
-                got=train.class_names,
-            )
-        missing = int((train.labels < 0).sum())
-        if missing:
-            raise DataError(
-                "training images without a label",
-                where=train.name,
-                expected="a known class each",
-                got=f"{missing} of {len(train)} without",
-                fix="Leave them out: data.take(data.labels >= 0).",
-            )
         return train
 
-    def feature_map(self, images: Tensor) -> Tensor:
-        """Return the body's feature map B×C'×h×w of images B×C×H×W in [0, 1]."""
+    def standardised(self, images: Tensor) -> Tensor:
+        """Return images as the body takes them; refuse those of another size or type."""
         height, width, channels = self.signature.image_shape
         if images.ndim != 4 or tuple(images.shape[1:]) != (channels, height, width):
             raise DataError(
@@ -183,20 +154,12 @@ class Model(LightningModule):
             )
         images = images.to(self.input_mean.dtype)
         if self.signature.encoder:  # it standardises for itself
-            return cast("Tensor", self.body(images))
-        return cast("Tensor", self.body((images - self.input_mean) / self.input_std))
+            return images
+        return (images - self.input_mean) / self.input_std
 
-    def axis_maps(self, images: Tensor) -> Tensor:
-        """Return the maps B×D×h×w before pooling; their mean over h and w is the code."""
-        return self.head.maps(self.feature_map(images))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return codes B×D of images B×C×H×W in [0, 1]."""
-        return self.head.codes(self.feature_map(images))
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
         """Return the sum of the loss terms, each logged under its own name."""
-        return self.total(self.losses(*batch), len(batch[1]), batch_idx)
+        return self.total(self.losses(*batch), len(batch[0]), batch_idx)
 
     def total(self, terms: dict[str, Tensor], batch_size: int, batch_idx: int) -> Tensor:
         """Return the sum of loss terms of a training step, and log each under its own name.
@@ -223,22 +186,20 @@ class Model(LightningModule):
         )
         return torch.stack(list(terms.values())).sum()
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> None:
-        """Log the terms and the accuracy on held-out known images."""
-        images, labels = batch
-        logged = {f"validation/{name}": term for name, term in self.losses(images, labels).items()}
-        right = self.logits(self(images)).argmax(dim=1) == labels
-        logged["validation/accuracy"] = right.float().mean()
-        self.log_dict(logged, on_epoch=True, batch_size=len(labels), sync_dist=True)
+    def validation_step(self, batch: tuple[Tensor, ...], _batch_idx: int) -> None:
+        """Log the terms and measures of held-out images."""
+        logged = self.losses(*batch) | self.measures(*batch)
+        named = {f"validation/{name}": value for name, value in logged.items()}
+        self.log_dict(named, on_epoch=True, batch_size=len(batch[0]), sync_dist=True)
 
-    def classifier_parameters(self) -> list[nn.Parameter]:
+    def main_parameters(self) -> list[nn.Parameter]:
         """Return the weights that the optimiser settings are about: all, but those with one of their own."""
         return list(self.parameters())
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, with a schedule that follows the step count."""
         settings = self.optimizer_settings
-        optimizer = build_optimizer(settings, self.classifier_parameters())
+        optimizer = build_optimizer(settings, self.main_parameters())
         epochs = self.trainer.max_epochs or 1
         steps = max(int(self.trainer.estimated_stepping_batches) // epochs, 1)
 
@@ -265,29 +226,6 @@ class Model(LightningModule):
             cls.Settings(**arguments["settings"]),
             OptimizerSettings(**arguments["optimizer"]),
         )
-
-
-class _Features(nn.Module):
-    """The feature maps of a saved model, its own standardisation included."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model.feature_map(images)
-
-
-def _body(signature: Signature) -> Body:
-    """Return the body to train, or the frozen encoder in its place."""
-    if not signature.encoder:
-        return build(signature.network, signature.image_shape[2])
-    if ":" in signature.encoder and not Path(signature.encoder).is_dir():
-        return frozen_body(signature.encoder, signature.image_shape)
-    from lightwell.models import saved  # it builds models itself
-
-    model = saved.load(Path(signature.encoder))
-    return freeze(_Features(model), signature.encoder, signature.image_shape)
 
 
 @contextmanager

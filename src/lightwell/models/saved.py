@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as as_bytes
 
 import lightwell
 from lightwell.core.errors import ConfigError, DataError, ModelFileError
 from lightwell.core.files import (
     MANIFEST,
-    atomic_write,
     check_manifest,
     load_arrays,
     read_json,
     save_arrays,
+    write_bytes,
     write_json,
     write_manifest,
     write_text,
@@ -110,11 +111,14 @@ def save(model: Model, folder: Path, *, decision: Decision | None = None, card: 
         Saved beside the weights as ``decision.json`` and ``decision.npz``.
     card : str
         Text of the model card (Markdown).
+
+    Raises
+    ------
+    DataError
+        If the disk is full, or the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    with atomic_write(folder / "model.safetensors") as temporary:
-        save_file(weights, temporary)
+    write_bytes(folder / "model.safetensors", as_bytes(weights))
     write_json(
         folder / "config.json",
         {

@@ -11,7 +11,8 @@ from torch.nn import functional
 from lightwell.core.axes import Axis
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
-from lightwell.models.model import Model, Signature
+from lightwell.models.classifier import Classifier
+from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.nets import BottleneckLinear, PooledLinear
 
@@ -55,7 +56,7 @@ class SoftmaxSettings:
             )
 
 
-class Softmax(Model):
+class Softmax(Classifier):
     """Cross-entropy classifier; its codes are the pooled features before the last layer.
 
     Examples

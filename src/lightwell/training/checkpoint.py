@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lightwell.core.errors import ModelFileError
-from lightwell.core.files import atomic_write
+from lightwell.core.files import write_bytes
 
 # Marks of the JSON skeleton: {"t": key of a tensor}, {"d": [[key, value], ...]}, {"l": [...]}, {"u": [...]}.
 
@@ -39,8 +39,7 @@ class SafeCheckpointIO(CheckpointIO):
         tensors: dict[str, Tensor] = {}
         skeleton = json.dumps(_strip(checkpoint, tensors, ""))
         record = {"skeleton": skeleton, "sha256": _digest(skeleton, tensors)}
-        with atomic_write(Path(path)) as temporary:
-            temporary.write_bytes(save(tensors, metadata=record))
+        write_bytes(Path(path), save(tensors, metadata=record))
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None

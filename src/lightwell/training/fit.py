@@ -44,10 +44,11 @@ def fit(
     Parameters
     ----------
     model : LightningModule
-        Trained in place; any module whose steps take (images B×C×H×W in [0, 1], labels). It keeps
-        neither gradients nor its trainer; mode and memory layout are as they came.
+        Trained in place; any module whose steps take (images B×C×H×W in [0, 1], labels), or other arrays
+        of the data set where it names them in ``fields``. It keeps neither gradients nor its trainer; mode
+        and memory layout are as they came.
     train : Dataset
-        Training images with labels 0 .. K-1.
+        Training images, with labels 0 .. K-1 where labels are among the fields.
     settings : TrainingSettings
         How long and on what.
     folder : Path
@@ -81,12 +82,14 @@ def fit(
     KeyboardInterrupt, SystemExit
         After Ctrl-C and SIGTERM; the folder then resumes.
     """
-    _check_labels(train)
+    fields = tuple(getattr(model, "fields", ("labels",)))
+    if "labels" in fields:
+        _check_labels(train)
     last = folder / "checkpoints" / "last.ckpt"
     if not resume and not is_follower():
         last.unlink(missing_ok=True)  # killed within its first epoch, this training must not resume another
     history = History(folder / "metrics.csv")
-    batches = _EpochBatches(train, validation, settings.batch_size, augment, seed)
+    batches = _EpochBatches(train, validation, settings.batch_size, fields, augment, seed)
     with preserved(), threads(settings.threads), _quiet(), _signals(), _as_it_came(model):
         if settings.channels_last:
             model.to(memory_format=torch.channels_last)
@@ -141,18 +144,20 @@ class _EpochBatches(LightningDataModule):
         train: Dataset,
         validation: Dataset | None,
         batch_size: int,
+        fields: tuple[str, ...],
         augment: Augmentation | None,
         seed: int,
     ) -> None:
         super().__init__()
         self._train, self._validation = train, validation
-        self._batch_size, self._augment, self._seed = batch_size, augment, seed
+        self._batch_size, self._fields, self._augment, self._seed = batch_size, fields, augment, seed
 
     def train_dataloader(self) -> Batches:
         trainer = self._trainer()
         return Batches(
             self._train,
             self._batch_size,
+            fields=self._fields,
             seed=self._seed,
             epoch=trainer.current_epoch,
             shuffle=True,
@@ -165,7 +170,8 @@ class _EpochBatches(LightningDataModule):
         if self._validation is None:
             return []  # never asked for a batch: the trainer is told so as well
         trainer = self._trainer()
-        return Batches(self._validation, 256, rank=trainer.global_rank, world=trainer.world_size)
+        rank, world = trainer.global_rank, trainer.world_size
+        return Batches(self._validation, 256, fields=self._fields, rank=rank, world=world)
 
     def _trainer(self) -> Trainer:
         assert self.trainer is not None  # noqa: S101 - Lightning attaches it before it asks for batches

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lightwell.core.dataset import Dataset
+from lightwell.core.errors import ConfigError
 from lightwell.core.representation import Representation
 from lightwell.core.seeds import preserved
 from lightwell.data.batches import Batches
+from lightwell.models.capabilities import Classifies, NamesConcepts, ScoresUnknown, ShowsPlaces
 from lightwell.models.model import Model, evaluating
 
 _WHOLE_BATCH = 256
@@ -34,7 +39,8 @@ def represent(
     Returns
     -------
     Representation
-        Codes and logits as float32, predictions, labels, ids, and the names of the true classes.
+        Codes as float32, labels, ids, the names of the true classes, and where the model is capable of them
+        logits with predictions, concept activations, and its own unknown scores.
 
     Examples
     --------
@@ -45,32 +51,49 @@ def represent(
     >>> r.codes.shape, r.origins.tolist()
     ((3, 10), ['cat', 'dog', 'cat'])
     """
-    codes: list[NDArray[np.float32]] = []
-    logits: list[NDArray[np.float32]] = []
     device = next(model.parameters()).device
     with preserved(), evaluating(model):
-        if len(dataset):
-            for images, _ in Batches(dataset, batch_size):
-                code = model(images.to(device))
-                codes.append(code.float().cpu().numpy())
-                logits.append(model.logits(code).float().cpu().numpy())
-        width = sum(axis.width for axis in model.axes)
-    all_codes = np.concatenate(codes) if codes else np.zeros((0, width), np.float32)
-    all_logits = np.concatenate(logits) if logits else np.zeros((0, model.n_classes), np.float32)
+        parts = [_arrays(model, images.to(device)) for images, _ in _batches(model, dataset, batch_size)]
+    rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     names = np.array([*dataset.class_names, "unknown"], dtype=np.str_)
+    logits = rows.get("logits")
     return Representation(
-        codes=all_codes,
+        codes=rows["codes"],
         labels=dataset.labels.copy() if known else np.full(len(dataset), -1, dtype=np.int64),
-        predictions=all_logits.argmax(axis=1).astype(np.int64),
-        logits=all_logits,
+        predictions=None if logits is None else logits.argmax(axis=1).astype(np.int64),
+        logits=logits,
+        concepts=rows.get("concepts"),
+        scores={name.removeprefix("score."): rows[name] for name in rows if name.startswith("score.")},
         ids=dataset.ids,
         origins=names[dataset.labels],
         class_names=model.signature.class_names,
     )
 
 
+def _batches(model: Model, dataset: Dataset, batch_size: int) -> Iterable[tuple[Tensor, ...]]:
+    if len(dataset):
+        return Batches(dataset, batch_size)
+    height, width, channels = model.signature.image_shape  # an empty batch has the right widths
+    return [(torch.zeros(0, channels, height, width), torch.zeros(0))]
+
+
+def _arrays(model: Model, images: Tensor) -> dict[str, NDArray[np.float32]]:
+    """Return all that a model says of a batch, by the name of its array."""
+    codes = model(images)
+    made = {"codes": codes}
+    if isinstance(model, Classifies):
+        made["logits"] = model.logits(codes)
+    if isinstance(model, NamesConcepts):
+        made["concepts"] = model.concepts(codes)
+    if isinstance(model, ScoresUnknown):
+        made |= {f"score.{name}": score for name, score in model.unknown_scores(images, codes).items()}
+    return {name: array.float().cpu().numpy() for name, array in made.items()}
+
+
 def axis_maps(model: Model, dataset: Dataset) -> NDArray[np.float32]:
     """Return the maps before pooling, shape (n, D, h, w); their mean over places is the code."""
+    if not isinstance(model, ShowsPlaces):
+        raise ConfigError("this model cannot say where evidence lies", where=type(model).__name__)
     device = next(model.parameters()).device
     with preserved(), evaluating(model):
         maps = [
