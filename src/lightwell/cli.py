@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -148,18 +147,18 @@ def _report(words: list[str]) -> int:
     parser.add_argument("--figure-format", action="append", default=[], choices=["pdf", "svg"])
     options = parser.parse_args(words)
 
-    from lightwell.core.files import read_json
     from lightwell.report import compare
     from lightwell.studies import study
+    from lightwell.training.run import read_status
 
     for folder in options.runs:
         if not (folder / "run.json").is_file():
             raise DataError("this is no run folder", where=folder, expected="a folder that a study wrote")
     if len(options.runs) == 1:
         folder = options.runs[0]
-        page, out = study(str(read_json(folder / "run.json").get("study"))).page(folder), folder
+        page, out = study(str(read_status(folder).get("study"))).page(folder), folder
     else:
-        page, out = compare(options.runs), options.out or Path("runs") / "compare"
+        page, out = compare(options.runs, read_status), options.out or Path("runs") / "compare"
     print(page.write(out, options.figure_format).resolve())  # noqa: T201
     return 0
 
@@ -195,7 +194,7 @@ def _data(words: list[str]) -> int:
 
     if options.action == "list":
         for source in data.SOURCES.values():
-            print(f"{source.name:<16}{source.title}")  # noqa: T201
+            print(f"{source.name:<20}{source.title}")  # noqa: T201
         return 0
     if options.action == "fetch":
         for name in options.names:
@@ -210,22 +209,18 @@ def _check(data: Any, options: argparse.Namespace) -> int:
     for name in options.names or data.SOURCES:
         files = data.check(name, options.data_dir)
         if not files:
-            print(f"{name:<16}ok         in the package")  # noqa: T201
+            print(f"{name:<20}ok         in the package")  # noqa: T201
         for file in files:
             where = f"{file.path}  {file.detail}" if file.path else file.detail
-            print(f"{name:<16}{file.state:<11}{file.name}  {where}".rstrip())  # noqa: T201
+            print(f"{name:<20}{file.state:<11}{file.name}  {where}".rstrip())  # noqa: T201
             bad += file.state == "damaged" or (file.state == "missing" and not file.optional)
     return 1 if bad and options.names else 0
 
 
 def _prepare_process() -> None:
-    """Set up what belongs to a whole process: the log on the terminal, SIGTERM, the allocator."""
+    """Set up what belongs to a whole process: the log on the terminal, the allocator."""
     from lightwell.training.machine import is_follower, keep_freed_memory
 
-    def stop(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, stop)
     keep_freed_memory()
     log = logging.getLogger("lightwell")
     log.setLevel(logging.INFO)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightwell.core import ConfigError, DataError, Estimate, Findings, Null, Reference
+from lightwell.core import ConfigError, DataError, Estimate, Findings, Null, Reference, slug
 
 NAMES = [
     "accuracy",
@@ -18,7 +18,7 @@ NAMES = [
     "fpr95.unknown_positive.msp",
     "similarity_rate.top5.saliency",
     "agreement.pearson.a~b",
-    "cluster_accuracy.Große Tiere",
+    "cluster_accuracy.große_tiere",
     "dci.exact.disentanglement",
     "cpu_seconds",
 ]
@@ -29,10 +29,26 @@ def test_names_of_the_house_are_accepted(name):
     assert Estimate(name, 0.5).name == name
 
 
-@pytest.mark.parametrize("name", ["", "Accuracy", ".a", "a.", "a..b", "a. b", "_a", "a/b", "-a", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", "Accuracy", ".a", "a.", "a..b", "a. b", "_a", "a/b", "-a", "a\n", "a b", "a.b c", "a.B"]
+)
 def test_other_names_are_refused(name):
     with pytest.raises(ConfigError, match="not a name for a finding"):
         Estimate(name, 0.5)
+
+
+@given(st.text())
+def test_any_class_name_becomes_part_of_a_name(name):
+    assert Estimate(f"concept_accuracy.{slug(name)}", 0.5).name.count(".") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("cat", "cat"), ("Mr. X", "mr_x"), (" Große  Tiere ", "große_tiere"), ("a.b", "a_b"), ("...", "_"),
+     ("has_wing::yes", "has_wing::yes"), ("猫", "猫")],
+)  # fmt: skip
+def test_slugs_by_hand(name, part):
+    assert slug(name) == part
 
 
 def test_an_interval_upside_down_is_refused():

@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from PIL import Image
 
 from lightwell.data import Dataset, load
 from lightwell.data.class_names import CIFAR10, CIFAR100, TINY_IMAGENET
+
+sys.path.insert(0, str(Path(__file__).parent))  # for concept_layouts
 
 PER_BATCH = 40
 REAL = Path(os.environ.get("LIGHTWELL_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))

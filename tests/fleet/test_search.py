@@ -11,7 +11,7 @@ import yaml
 
 pytest.importorskip("optuna", reason="the extra 'search' is not installed")
 
-from lightwell.core.errors import ConfigError, TrainingDiverged
+from lightwell.core.errors import ConfigError, DataError, TrainingDiverged
 from lightwell.core.findings import Estimate, Findings
 from lightwell.fleet import search as room
 from lightwell.fleet.command import search as command
@@ -40,13 +40,68 @@ def test_a_repeated_search_keeps_its_trials(tmp_path: Path, quick) -> None:
     search = Search("open-set", (FEATURES, RATIO), "smoke", sampler="random")
     first = run_search(search, tmp_path / "s", 5)
     before = [(t.number, t.params, t.value) for t in first.trials]
-    assert len(before) == 5
+    assert len(finished(first)) == 5
     more = run_search(search, tmp_path / "s", 8)
-    assert [(t.number, t.params, t.value) for t in more.trials][:5] == before
-    assert len(more.trials) == 8
+    assert [(t.number, t.params, t.value) for t in more.trials][: len(before)] == before
+    assert len(finished(more)) == 8
     drawn = [t.params["model.radius_ratio"] for t in more.trials]
-    assert len(set(drawn)) == 8  # the second call did not draw as the first
-    assert len(run_search(search, tmp_path / "s", 8).trials) == 8  # nothing left to do
+    assert len(set(drawn)) == len(drawn)  # the second call did not draw as the first
+    again = run_search(search, tmp_path / "s", 8)
+    assert len(again.trials) == len(more.trials)  # nothing left to do
+
+
+def test_failed_trials_are_replaced_but_not_without_end(tmp_path: Path, quick) -> None:
+    search = Search("open-set", (FEATURES, RATIO), "smoke", sampler="random")
+    trials = run_search(search, tmp_path / "s", 4)
+    assert len(finished(trials)) == 4
+    assert len(trials.trials) > 4  # the draws hold features 10, which fail
+    hopeless = Search("open-set", (parse_dimension("model.features=10"), RATIO), "smoke", sampler="random")
+    assert len(run_search(hopeless, tmp_path / "t", 2).trials) == 4
+
+
+def test_a_grid_tries_again_only_what_failed(tmp_path: Path, quick) -> None:
+    dimensions = (FEATURES, parse_dimension("model.loss=hard,smooth"))
+    search = Search("open-set", dimensions, "smoke", sampler="grid")
+    assert len(run_search(search, tmp_path, 2).trials) >= 2
+    first = run_search(search, tmp_path, 6).trials
+    well = [tuple(t.params.values()) for t in first if t.value is not None]
+    assert sorted(well) == sorted((k, loss) for k in (2, 5) for loss in ("hard", "smooth"))
+    again = run_search(search, tmp_path, 6).trials[len(first) :]
+    assert sorted(tuple(t.params.values()) for t in again) == [(10, "hard"), (10, "smooth")]
+
+
+@pytest.mark.parametrize("kind", [DataError, ConfigError])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_wrong_data_or_settings_end_the_search_at_its_first_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception], workers: int
+) -> None:
+    def broken(*_: object) -> list[Estimate]:
+        raise kind("this file is damaged", where="mine.npz")
+
+    monkeypatch.setattr(room, "judge", broken)
+    search = Search("open-set", (FEATURES,), "smoke")
+    with pytest.raises(kind, match=r"this file is damaged \(in mine\.npz\)"):
+        run_search(search, tmp_path, 20, workers=workers)
+    (trial,) = room.open_trials(search, tmp_path).trials
+    assert trial.user_attrs["error"].endswith("this file is damaged (in mine.npz).")
+
+
+def test_a_combination_that_is_wrong_alone_does_not_hold_up_a_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def picky(_search: Search, values: dict, _folder: Path) -> list[Estimate]:
+        tried.append(values["model.features"])
+        if tried[-1] == tried[0]:
+            raise ConfigError("too many features")
+        return [Estimate("auroc.mos", 0.7)]
+
+    monkeypatch.setattr(room, "judge", picky)
+    search = Search("open-set", (parse_dimension("model.features=2,5"),), "smoke", sampler="grid")
+    with pytest.raises(ConfigError, match="too many features"):
+        run_search(search, tmp_path, 2)
+    assert [t.value for t in run_search(search, tmp_path, 2).trials] == [None, 0.7, None]
 
 
 def test_a_mean_over_folds_is_what_counts_and_failures_do_not_end_it(tmp_path: Path, quick) -> None:

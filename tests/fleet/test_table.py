@@ -7,11 +7,10 @@ import math
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from lightwell.core.errors import DataError
-from lightwell.core.files import save_arrays, write_json
+from lightwell.core.files import write_json
 from lightwell.fleet.latex import escaped, latex
 from lightwell.fleet.page import remarks, write_results
 from lightwell.fleet.published import Protocol, beside, published
@@ -57,19 +56,15 @@ def test_only_finished_cells_and_wanted_measures_count(fleet_folder) -> None:
 
 
 def test_numbers_of_the_baseline_are_its_own(fleet_folder) -> None:
-    values = {"accuracy": 0.9, "accuracy.softmax": 0.8, "auroc.mos": 0.7, "auroc.msp": 0.6}
+    values = {"accuracy": 0.9, "accuracy.softmax": 0.8, "auroc.knn": 0.7, "auroc.knn.softmax": 0.6}
     place = fleet_folder.add("arpl/0", 0, values)
     write_json(place / "baseline" / "model" / "config.json", {"method": "softmax"})
-    numbers = {"labels": np.zeros(1)}
-    save_arrays(place / "representation" / "test.npz", numbers | {"score.mos": numbers["labels"]})
-    save_arrays(
-        place / "baseline" / "representation" / "test.npz", numbers | {"score.msp": numbers["labels"]}
-    )
     found = rows_by_measure(fleet_folder.folder)
     assert found["softmax beside difair", "accuracy"].mean == 0.8
-    assert found["softmax beside difair", "auroc.msp"].mean == 0.6
+    assert found["softmax beside difair", "auroc.knn"].mean == 0.6
     assert found["difair", "accuracy"].mean == 0.9
-    assert found["difair", "auroc.mos"].mean == 0.7
+    assert found["difair", "auroc.knn"].mean == 0.7
+    assert len(found) == 4
 
 
 def test_families_data_and_further_axes_are_kept_apart(fleet_folder) -> None:
@@ -131,6 +126,12 @@ def test_published_values_need_the_same_protocol() -> None:
     assert small.value is None
     for reason in ("network small, published with vgg32", "18 epochs", "not all training images"):
         assert reason in small.text
+    frozen = Protocol.of(
+        {"network": "vgg32", "encoder": "mine:encoder", "training": {"epochs": 600}, "train_images": None}
+    )
+    ours = beside("softmax", "auroc.mls", "cifar10", FIVE, frozen)
+    assert ours.value is None
+    assert "frozen encoder mine:encoder" in ours.text
     some = beside("softmax", "auroc.mls", "cifar10", FIVE[:2], PAPER)
     assert some.value is None
     assert "other splits" in some.text

@@ -143,6 +143,40 @@ def test_estimate_of_a_mean_has_the_width_theory_says():
     assert e == metrics.estimate("mean", np.mean, [values[::-1]], higher_is_better=None, n_resamples=400)
 
 
+@pytest.mark.parametrize("digits", [None, 1])
+def test_paired_difference_agrees_with_a_naive_paired_bootstrap(digits):
+    first, unknown, _ = sample(300, digits=digits)
+    second = first + np.random.default_rng(5).normal(size=300).round(1)
+    fast = metrics.auroc_difference(first, second, unknown, variant="a.b")
+    assert (fast.name, fast.n, fast.null) == ("auroc_difference.a.b", 300, Null("no difference", 0.0))
+    wanted = roc_auc_score(unknown, first) - roc_auc_score(unknown, second)
+    assert fast.value == pytest.approx(wanted, abs=1e-12)
+    draw, naive = np.random.default_rng(9), []
+    for _ in range(1000):
+        known, stray = (draw.choice(group, len(group)) for group in map(np.flatnonzero, (~unknown, unknown)))
+        a, b = ((np.sign(s[stray][:, None] - s[known]).mean() + 1) / 2 for s in (first, second))
+        naive.append(a - b)
+    assert (fast.low, fast.high) == pytest.approx(np.quantile(naive, [0.025, 0.975]), abs=0.006)
+    one, two = (metrics.open_set_estimates(s, unknown, ~unknown, score_name="x")[0] for s in (first, second))
+    assert fast.high - fast.low < 0.9 * np.hypot(one.high - one.low, two.high - two.low)  # pairing pays
+
+
+def test_paired_difference_is_free_of_order_and_scale_and_turns_its_sign(monkeypatch):
+    first, unknown, _ = sample(200, digits=1)
+    second = sample(200, seed=4)[0]
+    found = metrics.auroc_difference(first, second, unknown, variant="x", n_resamples=90)
+    order = np.random.default_rng(1).permutation(200)
+    monkeypatch.setattr(estimates, "_BLOCK", 450)
+    args = np.exp(first[order]), 3 * second[order], unknown[order]
+    assert metrics.auroc_difference(*args, variant="x", n_resamples=90) == found
+    same = metrics.auroc_difference(first, np.exp(first), unknown, variant="x", n_resamples=90)
+    assert (same.low, same.value, same.high) == (0, 0, 0)
+    turned = metrics.auroc_difference(second, first, unknown, variant="x", n_resamples=1000)
+    whole = metrics.auroc_difference(first, second, unknown, variant="x", n_resamples=1000)
+    assert turned.value == -whole.value
+    assert (turned.low, turned.high) == pytest.approx((-whole.high, -whole.low), abs=0.01)
+
+
 def test_estimate_keeps_the_size_of_strata():
     unknown = np.arange(50) < 3
     labels = np.where(unknown, -1, np.arange(50) % 4)
@@ -172,6 +206,12 @@ def test_estimates_refuse_bad_input():
         metrics.estimate("mean", np.mean, [scores, scores[:-1]])
     with pytest.raises(DataError, match="no unknown"):
         metrics.one_to_one_estimates(scores, np.zeros(20, bool), score_name="x")
+    with pytest.raises(DataError, match="differ in length"):
+        metrics.auroc_difference(scores, scores[:-1], unknown, variant="x")
+    with pytest.raises(DataError, match="no unknown"):
+        metrics.auroc_difference(scores, scores, np.zeros(20, bool), variant="x")
+    with pytest.raises(ConfigError, match="too few resamples"):
+        metrics.auroc_difference(scores, scores, unknown, variant="x", n_resamples=10)
     with pytest.raises(DataError, match="not a finite number"):
         metrics.open_set_estimates(scores * np.nan, unknown, correct, score_name="x")
 

@@ -11,7 +11,7 @@ from lightwell.metrics.differentiation import (
     effective_rank,
     partly_on,
     seed_agreement,
-    shuffled_correlation,
+    shuffled,
 )
 
 DRAW = np.random.default_rng(3)
@@ -29,7 +29,7 @@ def test_copies_have_correlation_one_and_rank_one() -> None:
     codes = np.repeat(DRAW.normal(size=(400, 2)), 3, axis=1)
     assert activation_correlation(codes, LABELS, 3) == pytest.approx(1)
     assert effective_rank(codes, LABELS, 3) == pytest.approx(1, abs=1e-6)
-    assert shuffled_correlation(codes, LABELS, 3) < 0.2
+    assert activation_correlation(shuffled(codes, LABELS, 3), LABELS, 3) < 0.2
 
 
 def test_effective_rank_of_known_eigenvalues() -> None:
@@ -49,6 +49,18 @@ def test_a_dead_block_is_defined() -> None:
 def test_partly_on_counts_neither_all_nor_none() -> None:
     codes = [[6, 6, 0, 0], [6, 4, 9, 9], [1, 1, 9, 9], [0, 0, 4, 6]]
     assert partly_on(codes, [0, 0, 0, 1], 2, 5.0).tolist() == [False, True, False, True]
+
+
+def test_shuffling_keeps_the_values_of_each_feature_in_each_class_and_parts_them() -> None:
+    codes = np.zeros((400, 6))
+    codes[:200, :3] = codes[200:, 3:] = np.arange(200)[:, None] % 2  # all on, or none: copies
+    mixed = shuffled(codes, LABELS, 3)
+    for c in (0, 1):
+        own = slice(200 * c, 200 * (c + 1))
+        assert (np.sort(mixed[own], axis=0) == np.sort(codes[own], axis=0)).all()
+    assert partly_on(codes, LABELS, 3, 0.5).mean() == 0
+    # Three features, each on by half and by itself: 1 - 2 / 8 have some on, but not all.
+    assert partly_on(mixed, LABELS, 3, 0.5).mean() == pytest.approx(0.75, abs=0.06)
 
 
 def test_seed_agreement_finds_a_permutation_and_its_null_is_low() -> None:

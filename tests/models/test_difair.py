@@ -320,6 +320,12 @@ def test_settings_that_must_not_be_negative(name):
         DifairSettings(**{name: -1})
 
 
+@pytest.mark.parametrize("ratio", [1, 5, float("inf"), float("nan")])
+def test_a_sphere_reaches_no_other_anchor(ratio):
+    with pytest.raises(ConfigError, match=rf"difair\.radius_ratio.*below 1, got {ratio}"):
+        DifairSettings(radius_ratio=ratio)
+
+
 def test_a_plain_torch_loop_learns_bright_from_dark(difair):
     model = difair(Signature(("dark", "bright"), (8, 8, 1)), features=2)
     draw = torch.Generator().manual_seed(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +252,20 @@ def test_nothing_is_unpickled(folder, tmp_path, name):
     assert not trace.exists()
     pickle.loads(pickle.dumps(Harm(trace)))
     assert trace.exists()  # it would have done harm
+
+
+def test_a_full_disk_names_the_file_the_room_it_takes_and_the_remedy(folder):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(
+            DataError, match=r"model\.safetensors.*too large.*room for [\d,]{5,} bytes, or choose another"
+        ):
+            saved.save(Softmax(Signature(("cat", "dog"), (8, 8, 1))), folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path):

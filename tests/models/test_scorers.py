@@ -21,6 +21,10 @@ ANCHORS = Anchors(2, 2, 4.0)
 NAMES = ("cat", "dog")
 
 
+def OWN(values):
+    return {"reconstruction": values, "prototype_distance": values}
+
+
 def of(codes=None, logits=None, labels=None, predictions=None, names=NAMES):
     rows = len(codes if codes is not None else logits)
     return Representation(
@@ -28,6 +32,7 @@ def of(codes=None, logits=None, labels=None, predictions=None, names=NAMES):
         logits=None if logits is None else np.asarray(logits, float),
         labels=np.full(rows, -1) if labels is None else np.asarray(labels),
         predictions=None if predictions is None else np.asarray(predictions),
+        scores=OWN(np.zeros(rows) if codes is None else np.asarray(codes, float).sum(axis=1)),
         class_names=names,
     )
 

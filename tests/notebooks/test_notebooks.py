@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2] / "notebooks"
-NAMES = ("instance", "search")
+NAMES = ("benchmark", "instance", "search")
 
 
 def read(name: str):
@@ -26,7 +26,7 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path) -> None:
         pytest.importorskip("optuna")
     notebook = read(name)
     client = nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     )
     client.execute()
     assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == list(

@@ -116,6 +116,14 @@ def test_every_other_file_of_a_run_is_optional(tmp_path: Path) -> None:
     assert page.summary == (Note("info", "a does not record its data or split; check it by hand."),)
 
 
+def test_what_knows_better_than_run_json_gives_the_status(tmp_path: Path) -> None:
+    folders = [run(tmp_path / name, Estimate("mig", 1.0), status="running") for name in "ab"]
+    rows = [
+        compare(folders, *more).sections[1].blocks[0].rows for more in ((), (lambda f: {"status": f.name},))
+    ]
+    assert [[row[2] for row in table] for table in rows] == [["running"] * 2, ["a", "b"]]
+
+
 def test_bad_runs_are_refused(tmp_path: Path) -> None:
     good = run(tmp_path / "good", Estimate("mig", 1.0))
     with pytest.raises(ConfigError, match="two or more run folders, got 1"):

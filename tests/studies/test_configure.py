@@ -15,6 +15,7 @@ from lightwell.studies import STUDIES, study
 from lightwell.studies.configure import help_text, make_parser, parse, preset_files, presets
 
 OPEN_SET = study("open-set")
+SCORED = sorted(name for name in METHODS if method(name).scores)
 
 
 def words(text: str, preset: str = "smoke"):
@@ -22,7 +23,7 @@ def words(text: str, preset: str = "smoke"):
 
 
 @pytest.mark.parametrize("preset", presets(OPEN_SET))
-@pytest.mark.parametrize("name", sorted(METHODS))
+@pytest.mark.parametrize("name", SCORED)
 @pytest.mark.parametrize("data", ["mnist", "svhn", "tiny-imagenet", "my/own.npz"])
 def test_every_preset_suits_every_method_and_data_set(preset, name, data):
     chosen = parse(OPEN_SET, ["--method", name, "--data", data], preset=preset)
@@ -30,7 +31,7 @@ def test_every_preset_suits_every_method_and_data_set(preset, name, data):
 
 
 @pytest.mark.parametrize("preset", presets(OPEN_SET))
-@pytest.mark.parametrize("name", sorted(METHODS))
+@pytest.mark.parametrize("name", SCORED)
 def test_settings_written_and_read_are_the_same_settings(preset, name, tmp_path):
     chosen = parse(OPEN_SET, ["--method", name, "--data", "svhn", "--known", "1,2"], preset=preset)
     file = tmp_path / "config.yaml"
@@ -38,6 +39,12 @@ def test_settings_written_and_read_are_the_same_settings(preset, name, tmp_path)
     for again in (words(f"--config {file}", "small"), OPEN_SET.from_preset(str(file))):
         assert again == chosen
         assert again.to_yaml() == chosen.to_yaml()
+
+
+@pytest.mark.parametrize("name", ["vae", "cbnm"])
+def test_a_method_without_unknown_scores_is_refused(name):
+    with pytest.raises(ConfigError, match=rf"no unknown scores.*expected difair or .*glancenet, got {name}"):
+        words(f"--method {name}")
 
 
 def test_the_paper_preset_is_the_seeds_recipe():
@@ -129,13 +136,15 @@ def test_what_comes_later_wins(tmp_path):
         ("--epochs 0", r"in training.epochs\): expected 1 or more, got 0"),
         ("--lr -1", r"in optimizer.lr\): expected above 0, got -1"),
         ("--anchor -1", r"anchor\): expected above 0, got -1"),
+        ("--data=", r"no data set is named \(in data\).*data list"),
+        ("--radius-ratio 5", r"in difair.radius_ratio\): expected above 0 and below 1, got 5"),
         ("--calibration 1", r"in calibration\): expected between 0 and 1, got 1"),
         ("--false-refusal 5", r"in false_refusal\)"),
         ("--n-resamples 39", r"in n_resamples\): expected 40 or more, got 39"),
         ("--train-images 1", r"in train_images\): expected 2 or more"),
         ("--image-size 3", r"in image_size\): expected 4 or more"),
         ("--method difar", r"unknown method: got 'difar'. Did you mean 'difair'"),
-        ("--score mls", r"no such score \(in score\): expected relative_block_sum or"),
+        ("--score mls", r"no such score \(in score\): expected one_sided or"),
         ("--config nowhere.yaml", r"cannot be read \(in nowhere.yaml\)"),
     ],
 )
@@ -214,7 +223,19 @@ def test_yaml_keeps_names_of_any_script():
 
 
 def test_the_default_folder_is_one_word_of_data_classes_method_and_seed():
-    assert words("--seed 3").label == "mnist-mini_arpl-0_difair_seed3"
+    assert words("--seed 3", "small").label == "mnist-mini_arpl-0_difair_seed3"
+    assert words("--method cac --data mnist", "small").label == "mnist_arpl-0_cac_seed0"
     odd = OPEN_SET.from_preset("smoke", data="../my data/x y.npz", known=["a/b", "../c"])
     assert re.fullmatch(r"[\w-]+", odd.label)
-    assert len(OPEN_SET.from_preset("smoke", known=["x" * 90, "y" * 90]).label) <= 120
+    assert len(OPEN_SET.from_preset("smoke", known=["x" * 90, "y" * 90]).label) <= 130
+
+
+def test_runs_of_other_settings_get_other_folders_and_seeds_of_one_recipe_share_the_hash():
+    texts = [
+        "", "--epochs 5", "--epochs 6", "--encoder a/model", "--encoder b/model", "--data a/x.npz",
+        "--data b/x.npz", "--known a/b,c", "--known a-b,c", f"--known {'x' * 90},y", f"--known {'x' * 90},z",
+    ]  # fmt: skip
+    labels = [words(text, "small").label for text in texts] + [words("").label, words("", "paper").label]
+    assert len(set(labels)) == len(labels)
+    assert re.fullmatch(r"mnist-mini_arpl-0_difair_seed0_[0-9a-f]{6}", labels[1])
+    assert words("--epochs 5 --seed 8", "small").label == labels[1].replace("seed0", "seed8")

@@ -88,11 +88,14 @@ def uninterrupted(tmp_path_factory, toy_npz):
     [
         (signal.SIGINT, 130, "interrupted"),
         pytest.param(signal.SIGTERM, 143, "interrupted", marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, "interrupted", marks=pytest.mark.slow),
         pytest.param(signal.SIGKILL, -9, "running", marks=pytest.mark.slow),
     ],
-    ids=["ctrl-c", "sigterm", "kill-9"],
+    ids=["ctrl-c", "sigterm", "sighup", "kill-9"],
 )
-def test_stopped_and_resumed_ends_as_if_never_stopped(tmp_path, toy_npz, uninterrupted, number, code, status):
+def test_stopped_and_resumed_ends_as_if_never_stopped(
+    tmp_path, toy_npz, uninterrupted, capsys, number, code, status
+):
     whole, findings = uninterrupted
     folder = tmp_path / "stopped"
     words = ["open-set", "--preset", "smoke", "--data", str(toy_npz), "--known", ",".join(KNOWN)]
@@ -112,6 +115,8 @@ def test_stopped_and_resumed_ends_as_if_never_stopped(tmp_path, toy_npz, uninter
     assert read_json(folder / "run.json")["status"] == status
     assert not (folder / "model" / "model.safetensors").exists()
     assert main(["report", str(folder)]) == 2
+    assert "no findings yet" in (said := capsys.readouterr().err)
+    assert "the status interrupted" in said
     resumed = run_only(folder, data=str(toy_npz), resume=True, **toy_settings(**SLOW_EPOCHS))
     assert numbers(resumed) == numbers(findings)
     assert weights(folder) == weights(whole)

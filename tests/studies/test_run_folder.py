@@ -22,11 +22,12 @@ from lightwell.models import saved
 from lightwell.training import represent
 
 ARGV = ["open-set", "--preset", "smoke"]
-SCORES = {"relative_block_sum", "block_sum", "distance", "one_sided", "mos", "class_means"}
-SCORES |= {"msp.softmax", "mls.softmax"}
+SCORES = {"relative_block_sum", "block_sum", "distance", "one_sided", "mos", "class_means", "mahalanobis"}
+SCORES |= {"knn", "msp.softmax", "mls.softmax"}
 OF_A_SCORE = {"auroc", "oscr", "aupr_in", "aupr_out", "fpr95.unknown_positive", "fpr95.known_positive"}
 # Counts, costs, and a rule that promises nothing.
-WITHOUT_NULL = COSTS | {"openness", "false_refusal.radius", "differentiation.partly_on"}
+WITHOUT_NULL = COSTS | {"openness", "false_refusal.radius"}
+WITHOUT_INTERVAL = COSTS | {"openness"}
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -99,9 +100,9 @@ def test_findings_have_the_names_of_the_design(smoke_run):
     found = Findings.read(smoke_run / "findings.json")
     names = {estimate.name for estimate in found}
     assert {f"{measure}.{score}" for measure in OF_A_SCORE for score in SCORES} <= names
-    assert {
-        f"{m}.{r}" for m in ("false_refusal", "detection") for r in ("per_class", "global", "radius")
-    } <= names
+    rules = ("per_class", "global", "global_distance", "radius")
+    assert {f"{m}.{r}" for m in ("false_refusal", "detection") for r in rules} <= names
+    assert {f"auroc_difference.one_sided.{rival}" for rival in ("msp", "mls")} <= names
     assert {"accuracy", "accuracy.softmax", "inside_sphere_share", "macro_f1"} | COSTS <= names
     assert all(re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", name) for name in names)
 
@@ -109,12 +110,26 @@ def test_findings_have_the_names_of_the_design(smoke_run):
 def test_every_number_stands_beside_its_null_and_inside_its_interval(smoke_run):
     for estimate in Findings.read(smoke_run / "findings.json"):
         assert (estimate.null is None) == (estimate.name in WITHOUT_NULL), estimate.name
+        assert (estimate.low is None) == (estimate.name in WITHOUT_INTERVAL), estimate.name
         if estimate.low is not None:
             assert estimate.low <= estimate.value <= estimate.high, estimate.name
             assert estimate.n >= 1
     found = Findings.read(smoke_run / "findings.json")
     assert found["oscr.distance"].null.value == pytest.approx(found["accuracy"].value / 2)
     assert found["false_refusal.per_class"].null.value == 0.05
+    for rival in ("msp", "mls"):
+        gap = found["auroc.one_sided"].value - found[f"auroc.{rival}.softmax"].value
+        assert found[f"auroc_difference.one_sided.{rival}"].value == pytest.approx(gap, abs=1e-12)
+
+
+def test_the_global_distance_rule_is_one_quantile_of_the_held_out_distances(smoke_run):
+    found = Findings.read(smoke_run / "findings.json")
+    views = [np.load(smoke_run / "representation" / f"{part}.npz") for part in ("calibration", "test")]
+    held_out, test = (view["score.distance"] for view in views)
+    refused = test >= np.quantile(held_out, 0.95, method="weibull")
+    unknown = views[1]["labels"] < 0
+    assert refused[~unknown].mean() == found["false_refusal.global_distance"].value
+    assert refused[unknown].mean() == found["detection.global_distance"].value
 
 
 def test_the_tables_say_what_the_findings_say(smoke_run):
@@ -173,7 +188,13 @@ def test_the_page_stands_alone_and_answers_the_three_questions(smoke_run):
         assert title in page
     assert page.count("data:image/png;base64,") == len(list((smoke_run / "figures").iterdir()))
     assert "The training radius is no rejection threshold" in page
-    assert ("does better" in page) or ("points above" in page)
+    told = [words for words in ("does better", "points above", "cannot be told from") if words in page]
+    gaps = [found for found in Findings.read(smoke_run / "findings.json") if "auroc_difference" in found.name]
+    gap = min(gaps, key=lambda e: e.value)
+    assert told == [
+        "points above" if gap.low > 0 else "does better" if gap.high < 0 else "cannot be told from"
+    ]
+    assert f"is {100 * gap.low:+.1f} to {100 * gap.high:+.1f} points" in page
 
 
 def test_the_page_is_rebuilt_to_the_last_byte(smoke_run, tmp_path, capsys):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest import SkipTest
 
 import pytest
 
+from lightwell.core.concepts import Concept
 from lightwell.models import METHODS, method
 from lightwell.models.anchors import Anchors
 from lightwell.models.model import Signature
@@ -15,6 +17,9 @@ from lightwell.testing.suite import named, refusal, run
 
 GREY = Signature(("cat", "dog", "owl"), (8, 8, 1))
 COLOUR = Signature(("a", "b", "c", "d"), (12, 9, 3), mean=(0.4, 0.5, 0.3), std=(0.2, 0.3, 0.25))
+CONCEPTS = (Concept("shape", "categorical", 3), Concept("striped", "binary"))
+ANNOTATED = replace(GREY, concepts=CONCEPTS)
+SMALL = {"latents": 6, "discriminator_width": 8}
 VARIANTS = {
     "difair": (
         {},
@@ -31,12 +36,22 @@ VARIANTS = {
     "softmax": ({}, {"head": "linear", "label_smoothing": 0.1, "smoothing_over": "others"}),
     "cac": ({}, {"head": "linear", "anchor": 5.0, "anchor_weight": 0.0}),
     "arpl": ({}, {"head": "pooled"}, {"confusing_samples": True, "noise_size": 7}),
+    "vae": ({}, SMALL | {"terms": "capacity=9,tcvae=4,infovae=1,dip1=1,dip2=2,factor=3"}),
+    "glancenet": (
+        {},
+        {"class_latents": 4, "learn_prior_variance": True, "concept_loss": "mse"},
+        SMALL | {"class_prior": False, "reconstruction": "gaussian", "terms": "infovae=1,factor=3"},
+    ),
+    "cbnm": ({}, {"training_mode": "sequential"}, {"training_mode": "independent", "concept_loss": "mse"}),
 }
+SIGNATURES = {"cbnm": (ANNOTATED,), "glancenet": (COLOUR, ANNOTATED)}
 MODELS = [
-    pytest.param(name, settings, signature, id=f"{name}-{number}-{'grey' if signature is GREY else 'colour'}")
+    pytest.param(
+        name, settings, signature, id=f"{name}-{number}-{'colour' if signature is COLOUR else 'grey'}"
+    )
     for name in METHODS
     for number, settings in enumerate(VARIANTS.get(name, ({},)))
-    for signature in (GREY, COLOUR)
+    for signature in SIGNATURES.get(name, (GREY, COLOUR))
 ]
 
 

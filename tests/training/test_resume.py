@@ -90,11 +90,21 @@ def test_interrupted_anywhere_then_resumed_is_the_same(straight, tmp_path, batch
 
 @pytest.mark.parametrize(
     ("number", "raised", "code"),
-    [(signal.SIGTERM, SystemExit, 143), (signal.SIGINT, KeyboardInterrupt, None)],
+    [
+        (signal.SIGTERM, SystemExit, 143),
+        (signal.SIGHUP, SystemExit, 129),
+        (signal.SIGINT, KeyboardInterrupt, None),
+    ],
 )
 def test_a_signal_stops_at_once_and_the_folder_resumes(straight, tmp_path, number, raised, code):
-    with pytest.raises(raised) as stopped:
-        train(tmp_path, augment=interrupting(7, send(number)))
+    usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, usual)  # `nohup` would have it ignored
+    try:
+        with pytest.raises(raised) as stopped:
+            train(tmp_path, augment=interrupting(7, send(number)))
+        assert signal.getsignal(number) is usual
+    finally:
+        signal.signal(number, before)
     assert getattr(stopped.value, "code", None) == code
     assert stored(tmp_path)["epoch"] == 1, "two epochs were whole when the signal came"
     train(tmp_path, resume=True)

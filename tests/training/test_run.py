@@ -15,7 +15,8 @@ import pytest
 from lightwell.core import ConfigError, DataError, TrainingDiverged
 from lightwell.core.files import read_json
 from lightwell.training import Run
-from lightwell.training.run import log
+from lightwell.training import run as module
+from lightwell.training.run import log, read_status
 
 
 def status(folder):
@@ -173,15 +174,61 @@ def test_a_killed_process_gives_the_folder_free(tmp_path):
         assert child.stdout.readline() == "inside\n"
         with pytest.raises(ConfigError, match=f"process {child.pid} "), Run(tmp_path, "toy", resume=True):
             pass
-        assert status(tmp_path)["status"] == "running", "a reader never waits"
+        assert read_status(tmp_path)["status"] == "running", "a reader never waits"
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
     assert status(tmp_path)["status"] == "running"
+    assert read_status(tmp_path) == status(tmp_path) | {"status": "interrupted"}
     with Run(tmp_path, "toy", resume=True):
+        assert read_status(tmp_path)["status"] == "running"
         assert not (tmp_path / ".half.txt.x.tmp").exists()
     assert status(tmp_path)["status"] == "finished"
+
+
+@pytest.fixture
+def default_handlers():
+    """Signals as a terminal gives them to a process, whatever the tests were started from."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_the_block_with_a_true_status_however_many_come(
+    tmp_path, monkeypatch, default_handlers, number
+):
+    real = module.write_json
+
+    def write(path, record):
+        if record["status"] == "interrupted":
+            os.kill(os.getpid(), number)
+        real(path, record)
+
+    monkeypatch.setattr(module, "write_json", write)
+    with pytest.raises(SystemExit) as stopped, Run(tmp_path, "toy"):
+        os.kill(os.getpid(), number)
+    assert stopped.value.code == 128 + number
+    assert status(tmp_path)["status"] == "interrupted"
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_under_nohup_a_closed_terminal_is_not_heard(tmp_path, default_handlers):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Run(tmp_path, "toy"):
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert status(tmp_path)["status"] == "finished"
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", None])
+def test_a_folder_without_a_status_is_refused(tmp_path, text):
+    if text is not None:
+        (tmp_path / "run.json").write_text(text)
+    with pytest.raises(DataError, match=r"run\.json"):
+        read_status(tmp_path)
 
 
 @pytest.mark.parametrize("variable", ["RANK", "LOCAL_RANK"])

@@ -4,6 +4,7 @@ Nothing here imports torch, so that the command line and the report stay light.
 """
 
 from lightwell.core.axes import Axis
+from lightwell.core.concepts import Concept, concept_columns, mask_concepts
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import (
     ConfigError,
@@ -13,12 +14,14 @@ from lightwell.core.errors import (
     NotFittedError,
     TrainingDiverged,
 )
-from lightwell.core.findings import Estimate, Findings, Null, Reference
+from lightwell.core.findings import Estimate, Findings, Null, Reference, slug
 from lightwell.core.method import MethodInfo
+from lightwell.core.packed import PackedImages
 from lightwell.core.representation import Representation
 
 __all__ = [
     "Axis",
+    "Concept",
     "ConfigError",
     "DataError",
     "Dataset",
@@ -29,7 +32,11 @@ __all__ = [
     "ModelFileError",
     "NotFittedError",
     "Null",
+    "PackedImages",
     "Reference",
     "Representation",
     "TrainingDiverged",
+    "concept_columns",
+    "mask_concepts",
+    "slug",
 ]

@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lightwell.core.errors import DataError
+from lightwell.core.packed import PackedImages
 
 _CHANNELS = (1, 3, 4)
 
 
-def as_inputs(inputs: ArrayLike, name: str) -> NDArray[Any]:
+def as_inputs(inputs: ArrayLike | PackedImages, name: str) -> NDArray[Any] | PackedImages:
     """Return uint8 images (n, h, w, c) or float32 series (n, t, c).
 
     Parameters
     ----------
-    inputs : array
+    inputs : array or PackedImages
         uint8 with 3 or 4 axes; float with 4 axes and values in [0, 1]; float with 2 or 3 axes (series).
     name : str
         Named in error messages.
@@ -38,6 +39,8 @@ def as_inputs(inputs: ArrayLike, name: str) -> NDArray[Any]:
     >>> as_inputs(np.full((1, 2, 2, 3), 0.5), "half").max()
     np.uint8(128)
     """
+    if isinstance(inputs, PackedImages):
+        return inputs
     array = np.asarray(inputs)
     where = f"{name}.inputs"
     if array.dtype == np.uint8:

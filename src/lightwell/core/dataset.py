@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lightwell.core.arrays import as_inputs, as_labels, locked, rows_of
+from lightwell.core.concepts import Concept, as_concepts
 from lightwell.core.errors import DataError, nearest
+from lightwell.core.packed import PackedImages
 from lightwell.core.seeds import generator
 
 Ints = NDArray[np.int64]
@@ -31,7 +33,7 @@ class Dataset:
         What the report calls it.
     inputs : array
         Images, uint8, shape (n, height, width, channels), 0 to 255; or series, float32, shape
-        (n, time, channels).
+        (n, time, channels). Images may be :class:`PackedImages`, which a batch unpacks.
     labels : array of int64, shape (n,)
         Index into ``class_names``; -1 for an example of unknown class.
     class_names : tuple of str
@@ -40,14 +42,16 @@ class Dataset:
         True generative factors.
     factor_names : tuple of str
         One name a factor.
-    concepts : array, shape (n, number of concepts), or None
-        Annotations.
+    concepts : array of float32, shape (n, columns), or None
+        Annotations in [0, 1]; NaN where an example is not annotated.
     concept_names : tuple of str
-        One name a concept.
+        One name a column.
     ids : array of int64, shape (n,)
         Row in the data set as it was loaded; 0 .. n-1 where none are given.
     parts : mapping of str to array of int64
         The official parts (``"train"``, ``"test"``, ``"val"``, ``"extra"``) as rows.
+    concept_groups : tuple of Concept
+        Which concept owns which columns, in order; where none are declared, each column is one.
 
     Raises
     ------
@@ -63,7 +67,7 @@ class Dataset:
     """
 
     name: str
-    inputs: NDArray[Any]
+    inputs: NDArray[Any] | PackedImages
     labels: Ints
     class_names: tuple[str, ...]
     factors: NDArray[Any] | None = None
@@ -72,6 +76,7 @@ class Dataset:
     concept_names: tuple[str, ...] = ()
     ids: Ints | None = None
     parts: Mapping[str, Ints] = field(default_factory=dict)
+    concept_groups: tuple[Concept, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("class_names", "factor_names", "concept_names"):
@@ -80,12 +85,21 @@ class Dataset:
             object.__setattr__(self, "ids", np.arange(len(self.inputs), dtype=np.int64))
         for name in _ROW_FIELDS:
             array = getattr(self, name)
-            if array is not None:
+            if array is not None and not isinstance(array, PackedImages):
                 whole = name in {"labels", "ids"} and np.issubdtype(array.dtype, np.integer)
                 object.__setattr__(self, name, locked(array.astype(np.int64, copy=False) if whole else array))
         parts = {name: locked(np.asarray(rows, dtype=np.int64)) for name, rows in self.parts.items()}
         object.__setattr__(self, "parts", parts)
         self._check()
+        self._declare_concepts()
+
+    def _declare_concepts(self) -> None:
+        groups: tuple[Concept, ...] = ()
+        if self.concepts is not None:
+            where = f"{self.name}.concepts"
+            values, groups = as_concepts(self.concepts, self.concept_names, self.concept_groups, where)
+            object.__setattr__(self, "concepts", locked(values))
+        object.__setattr__(self, "concept_groups", groups)
 
     def _check(self) -> None:
         """Refuse arrays that contradict each other."""
@@ -174,16 +188,19 @@ class Dataset:
         """SHA-256 of the arrays and the names; equal where and only where they are equal.
 
         The name of the data set, the ids and the parts do not enter: the same examples have the
-        same fingerprint, wherever they came from.
+        same fingerprint, wherever they came from. Packed images count in their packed form.
         """
         digest = hashlib.sha256()
         digest.update(repr((self.class_names, self.factor_names, self.concept_names)).encode())
+        if self.concept_groups:
+            digest.update(repr(self.concept_groups).encode())
         for name in _ROW_FIELDS[:-1]:
             array = getattr(self, name)
             if array is None:
                 continue
             digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            packed = isinstance(array, PackedImages)
+            digest.update(array.digest().encode() if packed else np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def take(self, rows: ArrayLike) -> Dataset:
@@ -216,7 +233,11 @@ class Dataset:
             index = np.flatnonzero(index)
         index = rows_of(index, self.n, f"{self.name}.take")
         arrays = {name: getattr(self, name) for name in _ROW_FIELDS}
-        chosen = {name: array[index] for name, array in arrays.items() if array is not None}
+        chosen: dict[str, Any] = {
+            name: array.take(index) if isinstance(array, PackedImages) else array[index]
+            for name, array in arrays.items()
+            if array is not None
+        }
         return replace(self, **chosen, parts={})
 
     def part(self, name: str) -> Dataset:
@@ -318,7 +339,7 @@ class Dataset:
     @classmethod
     def from_arrays(
         cls,
-        inputs: ArrayLike,
+        inputs: ArrayLike | PackedImages,
         labels: ArrayLike | None = None,
         class_names: Sequence[str] | None = None,
         name: str = "arrays",
@@ -361,10 +382,11 @@ class Dataset:
         DataError
             If the arrays hold NaN, values outside their range, channels first, or an unknown class.
         """
-        values, names = as_labels(labels, len(np.asarray(inputs)), class_names, name)
+        pixels = as_inputs(inputs, name)
+        values, names = as_labels(labels, len(pixels), class_names, name)
         return cls(
             name=name,
-            inputs=as_inputs(inputs, name),
+            inputs=pixels,
             labels=values,
             class_names=names,
             factors=factors,

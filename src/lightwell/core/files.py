@@ -41,13 +41,15 @@ _REFUSALS = frozenset(
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, n_bytes: int | None = None) -> Iterator[Path]:
     """Give a temporary path that takes the place of ``path`` only when all went well.
 
     Parameters
     ----------
     path : Path
         The file to write; its folder is made where it is missing.
+    n_bytes : int, optional
+        How much it will hold, to be told where there is no room.
 
     Yields
     ------
@@ -69,7 +71,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     'whole'
     """
     path = Path(path)
-    with explained(path):
+    with explained(path, n_bytes):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
@@ -88,8 +90,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path, n_bytes: int | None = None) -> Iterator[None]:
     """Say in a user's words that a file or folder cannot be written, where that is what went wrong."""
+    room = "room" if n_bytes is None else f"room for {n_bytes:,} bytes"
     try:
         yield
     except OSError as error:
@@ -99,7 +102,7 @@ def explained(path: Path) -> Iterator[None]:
             "this file cannot be written",
             where=path,
             got=error.strerror,
-            fix="What stood there before is untouched. Make room, or choose another folder.",
+            fix=f"What stood there before is untouched. Make {room}, or choose another folder.",
         ) from error
 
 
@@ -112,6 +115,12 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a binary file atomically; where there is no room, the error says how much it takes."""
+    with atomic_write(path, len(content)) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,7 +13,20 @@ from typing import Any
 from lightwell.core.errors import ConfigError, DataError, nearest
 from lightwell.core.files import atomic_write
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_~ -]*(\.[^.\s][^.]*)*")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_~-]*(\.[^.\s]+)*")
+
+
+def slug(name: str) -> str:
+    """Return a class name as a part of a finding's name: lower case, ``_`` for spaces and dots.
+
+    Names that differ in nothing else become the same.
+
+    Examples
+    --------
+    >>> f"concept_accuracy.{slug('Mr. X')}"
+    'concept_accuracy.mr_x'
+    """
+    return re.sub(r"[\s._]+", "_", name.lower()).strip("_") or "_"
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,8 @@ class Estimate:
     Attributes
     ----------
     name : str
-        Lower case, dotted from the measure to its variant: ``"auroc.distance"``.
+        Lower case without spaces, dotted from the measure to its variant: ``"auroc.distance"``; class names
+        go in through :func:`slug`.
     value : float
         The point estimate.
     low, high : float or None
@@ -90,9 +104,12 @@ class Estimate:
     reference: Reference | None = None
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not _NAME.fullmatch(self.name) or self.name != self.name.lower():
             raise ConfigError(
-                "not a name for a finding", expected="lower-case words joined by dots", got=repr(self.name)
+                "not a name for a finding",
+                expected="lower-case words joined by dots",
+                got=repr(self.name),
+                fix="Class names go in through lightwell.core.slug.",
             )
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ConfigError(

@@ -3,16 +3,19 @@
 from lightwell.core.dataset import Dataset
 from lightwell.data.catalogue import SOURCES, load
 from lightwell.data.fetch import check, fetch
+from lightwell.data.leakage_splits import LeakageData, leakage_split
 from lightwell.data.splits import OpenSetData, OpenSetSplit, apply_split, open_set_split, split_names
 
 __all__ = [
     "SOURCES",
     "Dataset",
+    "LeakageData",
     "OpenSetData",
     "OpenSetSplit",
     "apply_split",
     "check",
     "fetch",
+    "leakage_split",
     "load",
     "open_set_split",
     "split_names",

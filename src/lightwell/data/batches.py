@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
+from lightwell.core.packed import PackedImages
 from lightwell.core.seeds import torch_generator
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -47,7 +48,8 @@ class Batches:
     Parameters
     ----------
     dataset : Dataset
-        Images; their memory is shared, not copied, unless a device is named.
+        Images; their memory is shared, not copied, unless a device is named. Packed images stay packed, and
+        each batch is unpacked on its way.
     batch_size : int
         Images a batch, at least 1; the last batch may be smaller.
     fields : sequence of str
@@ -99,9 +101,10 @@ class Batches:
             )
         if not len(dataset):
             raise DataError("there is nothing to make batches of", where=dataset.name, got="0 examples")
-        self._inputs = _shared(dataset.inputs).to(device)
+        inputs = dataset.inputs
+        self._inputs = inputs if isinstance(inputs, PackedImages) else _shared(inputs).to(device)
         self._targets = [_target(dataset, name).to(device) for name in fields]
-        self._n, self._device = len(dataset), self._inputs.device
+        self._n, self._device = len(dataset), torch.empty(0, device=device).device
         self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
         self.seed, self.epoch, self.rank, self.world = seed, epoch, rank, world
 
@@ -111,13 +114,18 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         for number, rows in enumerate(torch.split(self._order(), self.batch_size)):
-            images = to_images(self._inputs[rows])
+            images = to_images(self._pixels(rows))
             if self.augment is not None:
                 chance = torch_generator(
                     self.seed, "augment", self.epoch, number, self.rank, device=images.device.type
                 )
                 images = self.augment(images, chance)
             yield images, *(target[rows] for target in self._targets)
+
+    def _pixels(self, rows: Tensor) -> Tensor:
+        if isinstance(self._inputs, PackedImages):
+            return torch.from_numpy(self._inputs[rows.cpu().numpy()]).to(self._device)
+        return self._inputs[rows]
 
     def _order(self) -> Tensor:
         n = self._n

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError, nearest
+from lightwell.core.seeds import generator
+from lightwell.data import dsprites, sprites
 from lightwell.data.class_names import CLASS_NAMES
-from lightwell.data.readers import cifar, folder, idx, npz, svhn, table, tiny_imagenet
+from lightwell.data.factor_grid import FactorGrid
+from lightwell.data.readers import cifar, folder, idx, mpi3d, npz, svhn, table, tiny_imagenet
 from lightwell.data.readers.parts import assemble
 from lightwell.data.readers.tiny_imagenet import ClassOrder
 from lightwell.data.readers.trees import open_tree
@@ -20,6 +24,7 @@ from lightwell.data.sources import SOURCES, Source
 __all__ = ["SOURCES", "ClassOrder", "data_roots", "load", "locate"]
 
 _EMBEDDED = Path(__file__).parent / "embedded"
+_DRAW_SEED = 0
 _MINI_SEED = 0  # never change it: every number measured on mnist-mini depends on it
 
 
@@ -29,6 +34,7 @@ def load(
     *,
     class_order: ClassOrder = "wnids",
     image_size: int | None = None,
+    n: int | None = None,
 ) -> Dataset:
     """Load a data set.
 
@@ -36,22 +42,30 @@ def load(
     ----------
     name : str
         ``"mnist-mini"`` (in the package), ``"mnist"``, ``"fashion-mnist"``, ``"cifar10"``, ``"cifar100"``,
-        ``"svhn"``, ``"tiny-imagenet"``; or a path of your own: a folder of class folders (perhaps below
-        ``train``, ``val``, ``test``), an ``.npz`` (``x_train``, ``y_train``, ``x_test``, ``y_test``, or
-        ``inputs``, ``labels``), or a ``.csv`` with the columns ``file``, ``label`` and perhaps ``part``.
+        ``"svhn"``, ``"tiny-imagenet"``, ``"celeba"``; ``"dsprites"``, also with ``-balanced``, ``-colour``,
+        ``-noisy`` or ``-scream`` (see :func:`lightwell.data.dsprites.dsprites`); ``"mpi3d-toy"``,
+        ``"mpi3d-realistic"``, ``"mpi3d-real"``, ``"mpi3d-complex"``; or a path of your own: a folder of class
+        folders (perhaps below ``train``, ``val``, ``test``), an ``.npz`` (``x_train``, ``y_train``,
+        ``x_test``, ``y_test``, or ``inputs``, ``labels``), or a ``.csv`` with the columns ``file``,
+        ``label`` and perhaps ``part``.
         The readers of this room say more of each.
     data_dir : path, optional
         Where the official files lie: the folder itself, the one above it, or an archive of them. By
-        default the folder in ``LIGHTWELL_DATA``, then the user's cache folder.
+        default the folder in ``LIGHTWELL_DATA``, then the user's cache folder. dSprites needs none, and
+        reads the official file only where this names it; for ``dsprites-scream`` it is the picture.
     class_order : {"wnids", "folder"}
         Numbering of Tiny ImageNet's classes: published code disagrees about it.
     image_size : int, optional
         Resize the images of a folder or a CSV of your own to this height and width.
+    n : int, optional
+        Draw this many examples of dSprites or MPI3D, always the same ones, in their order. MPI3D is then read
+        into memory; the whole is copied once to a file that is mapped from disk.
 
     Returns
     -------
     Dataset
-        With its official parts. The files are only read, archives are not unpacked.
+        With its official parts. The files are only read, archives are not unpacked; what is too large for
+        memory (MPI3D, CelebA) leaves an ``.npy`` beside them, or in the user's cache folder.
 
     Raises
     ------
@@ -77,8 +91,18 @@ def load(
             expected="a size >= 1, for images of your own",
             got=f"{image_size} for {name}",
         )
+    grid = _grid(name)
+    if n is not None and (grid is None or not 1 <= n <= grid.n):
+        raise ConfigError(
+            "n does not apply",
+            where="n",
+            expected=f"1 .. {grid.n}" if grid else "dSprites or MPI3D, of which a part can be drawn",
+            got=f"{n} for {name}",
+        )
     if name == "mnist-mini":
         return _mini()
+    if name in SOURCES and grid is not None:
+        return _combinations(name, data_dir, None if n is None else _drawn_rows(grid.n, n))
     if name in SOURCES:
         return _official(SOURCES[name], locate(SOURCES[name], data_dir), class_order)
     return _own(name, image_size)
@@ -114,12 +138,14 @@ def locate(source: Source, data_dir: Path | str | None = None) -> Path:
         for path in candidates(source, root):
             if path.is_file() or any((path / mark).is_file() for mark in source.marks):
                 return path
+    needed = [file for file in source.files if not file.optional]
+    fetched = f"`lightwell data fetch {source.name}` gets them, or name their folder with data_dir."
     raise DataError(
         f"no files of {source.title} found",
         where=", ".join(str(root) for root in roots),
-        expected=f"{', '.join(file.name for file in source.files if not file.optional)}, there or below "
+        expected=f"{', '.join(file.name for file in needed or source.files)}, there or below "
         f"{', '.join((source.name, *source.layouts))}",
-        fix=f"`lightwell data fetch {source.name}` gets them, or name their folder with data_dir.",
+        fix=fetched if needed and all(file.url for file in needed) else source.remark,
     )
 
 
@@ -142,8 +168,33 @@ def _official(source: Source, path: Path, class_order: ClassOrder) -> Dataset:
         return assemble(source.name, cifar.read(open_tree(path), source.name), names)
     if source.name == "svhn":
         return assemble(source.name, svhn.read(path), names)
+    if source.name == "celeba":
+        from lightwell.data.readers import celeba
+
+        return celeba.read(path)
     tiny, names = tiny_imagenet.read(open_tree(path), class_order)
     return assemble(source.name, tiny, names)
+
+
+def _grid(name: str) -> FactorGrid | None:
+    """Return the factors of a data set that holds every combination of them."""
+    if name not in SOURCES or not name.startswith(("dsprites", "mpi3d")):
+        return None
+    return sprites.GRID if name.startswith("dsprites") else mpi3d.grid_of(name)
+
+
+def _drawn_rows(total: int, n: int) -> NDArray[np.int64]:
+    return np.sort(generator(_DRAW_SEED, "drawn rows").permutation(total)[:n])
+
+
+def _combinations(name: str, data_dir: Path | str | None, rows: NDArray[np.int64] | None) -> Dataset:
+    """Load dSprites or MPI3D, or these rows of it."""
+    if name.startswith("mpi3d"):
+        return mpi3d.read(locate(SOURCES[name], data_dir), name, rows)
+    path = None if data_dir is None else Path(data_dir).expanduser()
+    if path is not None and path.is_dir() and name != "dsprites-scream":
+        path = locate(SOURCES["dsprites"], path)
+    return dsprites.dsprites(name, path, rows)
 
 
 def _mini() -> Dataset:

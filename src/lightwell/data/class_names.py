@@ -250,5 +250,11 @@ CLASS_NAMES: dict[str, tuple[str, ...]] = {
     "cifar100": CIFAR100,
     "svhn": DIGITS,
     "tiny-imagenet": tuple(TINY_IMAGENET.values()),
+    **dict.fromkeys(
+        ("dsprites", "dsprites-balanced", "dsprites-colour", "dsprites-noisy", "dsprites-scream"), ("0", "1")
+    ),
+    **dict.fromkeys(("mpi3d-toy", "mpi3d-realistic", "mpi3d-real"), DIGITS),
+    "mpi3d-complex": ("mug", "ball", "banana", "cup"),
+    "celeba": DIGITS[:4],
 }
 """Class names by data set, in the order of the official label codes (``wnids.txt`` for Tiny ImageNet)."""

@@ -90,7 +90,8 @@ def _found(source: Source, data_dir: Path | str | None) -> Path | None:
 def _status(source: Source, file: OfficialFile, found: Path | None) -> FileStatus:
     path = None if found is None else _on_disk(found, file)
     if path is None:
-        detail = "not needed" if file.optional else f"`lightwell data fetch {source.name}` gets it"
+        detail = f"`lightwell data fetch {source.name}` gets it" if file.url else source.remark
+        detail = "not needed" if file.optional else detail
         return FileStatus(file.name, "missing", None, detail, file.url, file.optional)
     if path.name != file.name:
         detail = "unpacked or renamed: there is no published digest to compare it with"
@@ -170,6 +171,10 @@ def fetch(name: str, data_dir: Path | str | None = None, mirror: str | None = No
         status = here[file.name]
         if status.path is not None and status.state != "damaged":
             paths.append(status.path)
+        elif not file.optional and not file.url and not base:
+            raise DataError(
+                "this file has no public address", where=f"{name}: {file.name}", fix=source.remark
+            )
         elif not file.optional:
             url = f"{base.rstrip('/')}/{file.name}" if base else file.url
             paths.append(_get(file, url, folder))

@@ -18,7 +18,7 @@ class OfficialFile:
     name : str
         File name.
     url : str
-        Where it is published (or a mirror in general use).
+        Where it is published (or a mirror in general use); empty where only its authors' page hands it out.
     size : int or None
         Bytes, where known.
     digest : str or None
@@ -104,7 +104,51 @@ _MNIST_PAPER = (
 )
 _CIFAR_PAPER = "A. Krizhevsky: Learning Multiple Layers of Features from Tiny Images. 2009"
 _TORONTO = "https://www.cs.toronto.edu/~kriz/"
+_DSPRITES_URL = "https://github.com/google-deepmind/dsprites-dataset/raw/master/"
 _HOUSENUMBERS = "http://ufldl.stanford.edu/housenumbers/"
+
+_DSPRITES_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+_DSPRITES_TERMS = "Apache 2.0"
+_DSPRITES_PAPER = (
+    "L. Matthey, I. Higgins, D. Hassabis, A. Lerchner: dSprites: Disentanglement testing Sprites. 2017"
+)
+_MPI3D_PAPER = (
+    "M. W. Gondal and others: On the Transfer of Inductive Bias from Simulation to the Real World: a New "
+    "Disentanglement Dataset. NeurIPS, 2019"
+)
+_BY_HAND = "Get the files by hand from the page of the authors, and name their folder with data_dir."
+
+
+def _dsprites(variant: str, title: str, channels: int, remark: str = "") -> Source:
+    drawn = "Drawn from its geometry, without data_dir; a few pixels may differ from the official ones."
+    files = () if variant else (OfficialFile(_DSPRITES_FILE, _DSPRITES_URL + _DSPRITES_FILE, optional=True),)
+    return Source(
+        f"dsprites{variant}",
+        title,
+        737_280,
+        (64, 64, channels),
+        _DSPRITES_TERMS,
+        _DSPRITES_PAPER,
+        files=files,
+        layouts=(_DSPRITES_FILE,),
+        remark=f"{drawn} {remark}".rstrip(),
+    )
+
+
+def _mpi3d(kind: str, n: int, file: str, digest: str | None, remark: str = "") -> Source:
+    url = f"https://storage.googleapis.com/disentanglement_dataset/Final_Dataset/{file}" if digest else ""
+    return Source(
+        f"mpi3d-{kind}",
+        f"MPI3D, {kind}",
+        n,
+        (64, 64, 3),
+        "CC BY 4.0",
+        _MPI3D_PAPER,
+        files=(OfficialFile(file, url, digest=digest),),
+        layouts=(file, f"mpi3d/{file}"),
+        remark=f"Its images are copied once to an .npy beside the npz; n draws a part. {remark}".rstrip(),
+    )
+
 
 _ENTRIES = (
     Source(
@@ -276,6 +320,31 @@ _ENTRIES = (
         marks=("wnids.txt",),
         remark="Label codes follow wnids.txt, or the sorted folders with class_order='folder'. The official "
         "test part has no labels; benchmarks test on 'val'.",
+    ),
+    _dsprites("", "dSprites, label dominated by the shape", 1),
+    _dsprites("-balanced", "dSprites, label balanced in every shape", 1),
+    _dsprites("-colour", "dSprites, each in a colour of its own", 3),
+    _dsprites("-noisy", "dSprites on noise", 3),
+    _dsprites("-scream", "dSprites on a picture of yours", 3, "data_dir is the picture."),
+    _mpi3d("toy", 1_036_800, "mpi3d_toy.npz", "md5:55889cb7c7dfc655d6e0277beee88868"),
+    _mpi3d("realistic", 1_036_800, "mpi3d_realistic.npz", "md5:59a6225b88b635365f70c91b3e52f70f"),
+    _mpi3d("real", 1_036_800, "mpi3d_real.npz", "md5:0f33f609918fb5c97996692f91129802"),
+    _mpi3d("complex", 460_800, "real3d_complicated_shapes_ordered.npz", None, _BY_HAND),
+    Source(
+        "celeba",
+        "CelebA, ten attributes, 64 x 64",
+        202_599,
+        (64, 64, 3),
+        "non-commercial research only; the images belong to their owners",
+        "Z. Liu, P. Luo, X. Wang, X. Tang: Deep Learning Face Attributes in the Wild. ICCV, 2015",
+        files=(
+            OfficialFile("list_attr_celeba.txt", ""),
+            OfficialFile("img_align_celeba.zip", ""),
+            OfficialFile("list_eval_partition.txt", "", optional=True),
+        ),
+        layouts=("celeba", "CelebA"),
+        marks=("list_attr_celeba.txt", "list_attr_celeba.csv"),
+        remark=f"Unpack the images; the tables may be .csv. {_BY_HAND}",
     ),
 )
 

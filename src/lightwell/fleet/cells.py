@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import json
 import os
 import signal
@@ -19,6 +18,7 @@ import yaml
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.files import read_json, write_text
 from lightwell.fleet.grid import Cell
+from lightwell.training.run import is_held
 
 PROGRAM = (sys.executable, "-m", "lightwell")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -100,14 +100,7 @@ def is_finished(folder: Path) -> bool:
 
 def is_busy(folder: Path) -> bool:
     """Say whether another process is at work in a run folder, such as one of a fleet that was killed."""
-    try:
-        with (folder / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # no folder yet
-        return False
-    return False
+    return is_held(folder)
 
 
 def check_settings(cell: Cell, folder: Path) -> None:

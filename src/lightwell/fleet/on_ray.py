@@ -40,10 +40,9 @@ def run_on_ray(
 
     Parameters
     ----------
-    cells : sequence of Cell
-        What to run.
-    folder : Path
-        The folder of the cells' folders, on this machine.
+    cells, folder, report, program
+        As of :func:`lightwell.fleet.local.run_local`; the program is by default lightwell under the worker's
+        Python.
     storage : Path
         A folder that this machine and every worker can reach: ``<label>.tar`` is a cell's run folder as
         it was at most ``sync_seconds`` ago. A cell whose worker was lost goes on from it elsewhere.
@@ -51,12 +50,8 @@ def run_on_ray(
         What each cell asks the cluster for.
     address : str, optional
         Of the cluster; by default ``RAY_ADDRESS``, else a cluster of this machine alone.
-    report : callable
-        Told of each outcome as it comes.
     sync_seconds : float
         Seconds between two copies of a running cell.
-    program : sequence of str
-        What runs a study; by default lightwell under the worker's Python.
 
     Returns
     -------
@@ -115,20 +110,9 @@ def _collect(get: Callable[[Any], Outcome], task: Any, cell: Cell, storage: Path
 def work(
     cell: Cell, storage: Path, threads: int, sync_seconds: float, program: Sequence[str] = ()
 ) -> Outcome:
-    """Run one cell in a folder of this worker's own, and keep a copy of it in the storage.
+    """Run one cell in a folder of this worker's own, going on from its copy in the storage and keeping one.
 
-    Parameters
-    ----------
-    cell : Cell
-        What to run; it goes on from the stored copy where there is one.
-    storage : Path
-        Where the copy lies.
-    threads : int
-        CPU threads.
-    sync_seconds : float
-        Seconds between two copies.
-    program : sequence of str
-        What runs a study; by default lightwell under this worker's Python.
+    Parameters are those of :func:`run_on_ray`.
     """
     packed = storage / f"{cell.label}.tar"
     with tempfile.TemporaryDirectory(prefix="lightwell-") as scratch:

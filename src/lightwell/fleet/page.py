@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightwell.core.files import read_json
+from lightwell.core.files import read_json, write_table
+from lightwell.fleet.agreement import seed_agreements
 from lightwell.fleet.cells import Outcome
 from lightwell.fleet.table import Row, read_rows, readable_table, write_tables
 from lightwell.report import Block, Figure, Note, Page, Section, Table, Text, figures
@@ -33,11 +34,14 @@ def write_results(folder: Path, outcomes: Sequence[Outcome] = ()) -> list[Row]:
     rows = read_rows(folder)
     if rows:
         write_tables(folder, rows, remarks(_statuses(folder)))
-        build(folder, rows, outcomes).write(folder)
+        agreements = seed_agreements(folder)
+        if isinstance(agreements, Table):
+            write_table(folder / "tables" / "seed_agreement.csv", agreements.columns, agreements.rows)
+        build(folder, rows, agreements, outcomes).write(folder)
     return rows
 
 
-def build(folder: Path, rows: Sequence[Row], outcomes: Sequence[Outcome] = ()) -> Page:
+def build(folder: Path, rows: Sequence[Row], agreements: Block, outcomes: Sequence[Outcome] = ()) -> Page:
     """Return the page of a fleet."""
     record = read_json(folder / "fleet.json")
     statuses = _statuses(folder)
@@ -65,6 +69,7 @@ def build(folder: Path, rows: Sequence[Row], outcomes: Sequence[Outcome] = ()) -
             Section("Spread over splits", _spreads(rows)),
             Section("Main measures", (readable_table(main), Text(_CAUTION))),
             Section("All measures", (readable_table(rows),)),
+            Section("Agreement of seeds", (agreements,)),
             Section("Cells", (_cells(statuses, reasons),)),
         ),
         summary=tuple(notes),

@@ -25,17 +25,21 @@ class Protocol:
     whole : bool
         Whether all training images were offered; the share that ``calibration`` holds out is not counted
         here.
+    encoder : str
+        What stood frozen in place of the body; nothing published was measured so.
     """
 
     network: str
     epochs: int
     whole: bool
+    encoder: str = ""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Protocol:
         """Read it from a run's settings."""
         epochs = (settings.get("training") or {}).get("epochs", 0)
-        return cls(str(settings.get("network", "")), int(epochs), settings.get("train_images") is None)
+        whole, encoder = settings.get("train_images") is None, str(settings.get("encoder") or "")
+        return cls(str(settings.get("network", "")), int(epochs), whole, encoder)
 
     @classmethod
     def common(cls, protocols: Sequence[Protocol]) -> Protocol:
@@ -55,16 +59,12 @@ class Published:
         What it is of.
     splits : tuple of str
         The splits it is a mean over.
-    network : str
-        The body.
-    epochs : int
-        Length of the training.
-    value : float
-        As a share.
-    std : float or None
-        Standard deviation over splits, where it was given.
+    network, epochs
+        As of :class:`Protocol`.
+    value, std : float
+        As shares; the standard deviation over splits is None where it was not given.
     read : bool
-        Whether it was read in the source named, not recalled from the literature.
+        Whether it was read in its source, not recalled from the literature.
     source : str
         Where it is from.
     """
@@ -168,7 +168,9 @@ def beside(method: str, measure: str, data: str, splits: Iterable[str], protocol
 def _difference(entry: Published, splits: frozenset[str], protocol: Protocol) -> str:
     """Return what was done otherwise for a published value, or nothing."""
     told = []
-    if protocol.network != entry.network:
+    if protocol.encoder:
+        told.append(f"the frozen encoder {protocol.encoder}, published with {entry.network} trained")
+    elif protocol.network != entry.network:
         told.append(f"network {protocol.network}, published with {entry.network}")
     if protocol.epochs != entry.epochs:
         told.append(f"{protocol.epochs} epochs, published with {entry.epochs}")

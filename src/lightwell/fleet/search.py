@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import multiprocessing
@@ -9,12 +10,13 @@ import signal
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from lightwell.core.errors import ConfigError, nearest
+from lightwell.core.errors import ConfigError, DataError, nearest
 from lightwell.core.findings import Estimate, Findings
-from lightwell.core.seeds import derive
+from lightwell.core.seeds import derive, generator
 from lightwell.fleet.cells import differences
 from lightwell.fleet.space import Dimension, Value
 from lightwell.studies import study as find_study
@@ -180,24 +182,17 @@ def _load(search: Search, folder: Path, storage: str | None, worker: int) -> opt
         direction="maximize",
         load_if_exists=True,
     )
-    trials.sampler = _sampler(search, worker, len(trials.trials))
+    # The seed depends on what is there already: a resumed search must not repeat its first draws.
+    seed = derive(search.seed, "search", worker, len(trials.trials)) % 2**32
+    kind = optuna.samplers.TPESampler if search.sampler == "tpe" else optuna.samplers.RandomSampler
+    trials.sampler = kind(seed=seed)
     return trials
-
-
-def _sampler(search: Search, worker: int, n_before: int) -> optuna.samplers.BaseSampler:
-    from optuna import samplers
-
-    # Depends on what is there already: a resumed search must not repeat its first draws.
-    seed = derive(search.seed, "search", worker, n_before) % 2**32
-    if search.sampler == "grid":
-        return samplers.GridSampler({d.name: list(d.choices) for d in search.dimensions}, seed=search.seed)
-    return samplers.TPESampler(seed=seed) if search.sampler == "tpe" else samplers.RandomSampler(seed=seed)
 
 
 def run_search(
     search: Search, folder: Path, trials: int, *, workers: int = 1, storage: str | None = None
 ) -> optuna.Study:
-    """Add trials until there are as many as asked for.
+    """Add trials until as many as asked for have ended well.
 
     Parameters
     ----------
@@ -206,7 +201,8 @@ def run_search(
     folder : Path
         Its folder; findings of every trial go to ``trials/``.
     trials : int
-        How many there should be in all, those of earlier calls included.
+        How many there should be in all, those of earlier calls included. One that failed does not count:
+        another is drawn in its place, once; of a grid it is tried again by the next call.
     workers : int
         Processes at a time.
     storage : str, optional
@@ -216,9 +212,19 @@ def run_search(
     -------
     optuna.Study
         With all trials; a failed one has its reason as the attribute ``error``.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If a trial meets one before any has ended well: then data or settings are wrong for all of them.
     """
     study = open_trials(search, folder, storage)
-    left = trials - sum(trial.state.is_finished() for trial in study.trials)
+    left = trials - _well(study)
+    if search.sampler == "grid":
+        left = _queue_grid(search, study, left)
+    if left > 0 and not _well(study):  # alone and in this process, so that its error reaches the caller
+        _work(search, folder, storage, 0, 1)
+        left -= 1
     counts = [left // workers + (i < left % workers) for i in range(workers)] if left > 0 else []
     jobs = [(search, folder, storage, i, count) for i, count in enumerate(counts) if count]
     if len(jobs) == 1:
@@ -226,6 +232,28 @@ def run_search(
     elif jobs:
         _in_processes(jobs)
     return open_trials(search, folder, storage)
+
+
+def _well(study: optuna.Study) -> int:
+    return sum(trial.value is not None for trial in study.trials)
+
+
+def _queue_grid(search: Search, study: optuna.Study, left: int) -> int:
+    """Queue combinations that have not ended well, failed ones last; return how many wait, at most left.
+
+    The others are in random order. Optuna's own sampler would take a failed one for done.
+    """
+    names = [dimension.name for dimension in search.dimensions]
+    held = [t.params for t in study.trials if t.value is not None]
+    failed = [t.params for t in study.trials if t.state.name == "FAIL"]
+    waiting = [t.system_attrs["fixed_params"] for t in study.trials if t.state.name == "WAITING"]
+    points = [dict(zip(names, v, strict=True)) for v in product(*(d.choices for d in search.dimensions))]
+    order = generator(search.seed, "grid").permutation(len(points)).tolist()
+    order.sort(key=lambda i: points[i] in failed)
+    new = [points[i] for i in order if points[i] not in held + waiting][: max(0, left - len(waiting))]
+    for point in new:
+        study.enqueue_trial(point)
+    return min(left, len(waiting) + len(new))
 
 
 def _in_processes(jobs: Sequence[tuple[Any, ...]]) -> None:
@@ -247,13 +275,28 @@ def _worker(*job: Any) -> None:
 
     torch.set_num_threads(1)
     keep_freed_memory()
-    _work(*job)
+    with contextlib.suppress(ConfigError, DataError):  # recorded with its trial
+        _work(*job)
 
 
 def _work(search: Search, folder: Path, storage: str | None, worker: int, count: int) -> None:
     study = _load(search, folder, storage, worker)
+    left = count
+
+    def settle(trials: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        nonlocal left
+        values = ", ".join(
+            f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in trial.params.items()
+        )
+        what = trial.user_attrs.get("error", "failed") if trial.value is None else f"{trial.value:.4f}"
+        print(f"trial {trial.number}: {what}   ({values})", flush=True)  # noqa: T201
+        left -= trial.value is not None
+        if not left:
+            trials.stop()
+
+    tries = count if search.sampler == "grid" else 2 * count
     study.optimize(
-        lambda trial: _judge(search, trial, folder), n_trials=count, catch=(Exception,), callbacks=[_tell]
+        lambda trial: _judge(search, trial, folder), n_trials=tries, catch=(RuntimeError,), callbacks=[settle]
     )
 
 
@@ -263,7 +306,9 @@ def _judge(search: Search, trial: optuna.Trial, folder: Path) -> float:
         estimates = judge(search, values, folder / "trials" / f"{trial.number:04d}")
     except Exception as error:
         trial.set_user_attr("error", f"{type(error).__name__}: {error}")
-        raise
+        if isinstance(error, ConfigError | DataError) and not _well(trial.study):
+            raise
+        raise RuntimeError("a trial of many failed") from error
     trial.set_user_attr("finding", estimates[0].name)
     trial.set_user_attr("folds", [e.value for e in estimates])
     return sum(e.value for e in estimates) / len(estimates)
@@ -318,11 +363,3 @@ def _objective(findings: Findings, wanted: str, score: str | None) -> Estimate:
     if not found.higher_is_better:
         raise ConfigError("this finding is none to maximise", where="objective", got=found.name)
     return found
-
-
-def _tell(_study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-    values = ", ".join(
-        f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in trial.params.items()
-    )
-    what = trial.user_attrs.get("error", "failed") if trial.value is None else f"{trial.value:.4f}"
-    print(f"trial {trial.number}: {what}   ({values})", flush=True)  # noqa: T201

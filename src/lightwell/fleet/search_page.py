@@ -108,6 +108,7 @@ def _page(search: Search, trials: optuna.Study, done: Sequence[FrozenTrial], fin
     said = (
         f"{len(done)} trials. The best of many is better than it will be again: repeat it before quoting it."
     )
+    space = tuple((d.name, str(d)) for d in search.dimensions)
     facts = {
         "study": search.study,
         "preset": search.preset,
@@ -122,7 +123,7 @@ def _page(search: Search, trials: optuna.Study, done: Sequence[FrozenTrial], fin
         facts=facts,
         sections=(
             Section("Best trials", (_best_table(search, done),)),
-            Section("Space", (_space_table(search),)),
+            Section("Space", (Table(("setting", "searched"), space, "What was tried."),)),
             Section("Which settings matter", _figures(search, trials, done)),
         ),
         summary=(Numbers(findings), Note("info", said), *notes),
@@ -138,11 +139,6 @@ def _best_table(search: Search, done: Sequence[FrozenTrial]) -> Table:
         rows.append((f"trial {trial.number}", *(trial.params[n] for n in names), trial.value, std))
     columns = ("trial", *names, search.objective, "std over folds")
     return Table(columns, tuple(rows), f"The best of {len(done)} trials. All are in tables/trials.csv.")
-
-
-def _space_table(search: Search) -> Table:
-    rows = tuple((d.name, str(d)) for d in search.dimensions)
-    return Table(("setting", "searched"), rows, "What was tried.")
 
 
 def _figures(search: Search, trials: optuna.Study, done: Sequence[FrozenTrial]) -> tuple[Block, ...]:

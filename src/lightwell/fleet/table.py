@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,6 +130,29 @@ class _Key(NamedTuple):
     measure: str
 
 
+class FinishedCell(NamedTuple):
+    """A finished cell of a fleet; ``variant`` tells the values of further axes."""
+
+    folder: Path
+    settings: Mapping[str, Any]
+    fingerprint: str
+    split: str
+    variant: str
+
+
+def finished_cells(folder: Path) -> Iterator[FinishedCell]:
+    """Yield the finished cells of a fleet, in the order of the grid; see :func:`read_rows`."""
+    for entry in read_json(folder / "fleet.json")["cells"]:
+        place = folder / "cells" / entry["label"]
+        status = read_json(place / "run.json") if (place / "run.json").is_file() else {}
+        if status.get("status") != "finished":
+            continue
+        settings, data = _settings(place / "config.yaml"), status.get("data") or {}
+        split = str(data.get("split") or settings.get("split") or "")
+        variant = ", ".join(f"{k} {v}" for k, v in entry["axes"].items() if k not in _OWN_AXES)
+        yield FinishedCell(place, settings, str(data.get("fingerprint")), split, variant)
+
+
 def read_rows(folder: Path) -> list[Row]:
     """Read the finished cells of a fleet.
 
@@ -149,25 +171,19 @@ def read_rows(folder: Path) -> list[Row]:
     DataError
         If this is no folder of a fleet, or a cell cannot be read.
     """
-    record = read_json(folder / "fleet.json")
-    wanted = MEASURES.get(record.get("study"))
+    wanted = MEASURES.get(read_json(folder / "fleet.json").get("study"))
     found: dict[_Key, list[tuple[str, Estimate, Protocol]]] = {}
-    for entry in record["cells"]:
-        place = folder / "cells" / entry["label"]
-        status = read_json(place / "run.json") if (place / "run.json").is_file() else {}
-        if status.get("status") != "finished":
-            continue
-        settings = _settings(place / "config.yaml")
-        split = str((status.get("data") or {}).get("split") or settings.get("split") or "")
-        variant = ", ".join(f"{k} {v}" for k, v in entry["axes"].items() if k not in _OWN_AXES)
-        theirs = _Baseline(place)
-        for estimate in Findings.read(place / "findings.json"):
+    for cell in finished_cells(folder):
+        data, own = str(cell.settings.get("data", "")), str(cell.settings.get("method", ""))
+        baseline = _baseline(cell.folder)
+        for estimate in Findings.read(cell.folder / "findings.json"):
             if wanted and not _is_wanted(estimate.name, wanted):
                 continue
-            own = str(settings.get("method", ""))
-            measure, method = theirs.attribute(estimate.name, own)
-            key = _Key(str(settings.get("data", "")), split.partition("/")[0], method, variant, measure)
-            found.setdefault(key, []).append((split, estimate, Protocol.of(settings)))
+            head, _, last = estimate.name.rpartition(".")
+            theirs = baseline and last == baseline
+            method, measure = (f"{baseline} beside {own}", head) if theirs else (own, estimate.name)
+            key = _Key(data, cell.split.partition("/")[0], method, cell.variant, measure)
+            found.setdefault(key, []).append((cell.split, estimate, Protocol.of(cell.settings)))
     groups = list(dict.fromkeys(key[:-1] for key in found))  # a baseline's numbers stand together
     return [_row(key, found[key]) for key in sorted(found, key=lambda key: groups.index(key[:-1]))]
 
@@ -184,30 +200,10 @@ def _settings(path: Path) -> dict[str, Any]:
     return settings if isinstance(settings, dict) else {}
 
 
-class _Baseline:
-    """Which of a run's numbers are those of the baseline that was trained beside the method."""
-
-    def __init__(self, run: Path) -> None:
-        config = run / "baseline" / "model" / "config.json"
-        self.name = str(read_json(config).get("method")) if config.is_file() else ""
-        self.scores = _scores(run / "baseline") - _scores(run)
-
-    def attribute(self, name: str, method: str) -> tuple[str, str]:
-        """Return the name of the measure, and the method it belongs to."""
-        head, _, last = name.rpartition(".")
-        if self.name and last == self.name:
-            return head, f"{self.name} beside {method}"
-        return name, f"{self.name} beside {method}" if last in self.scores else method
-
-
-def _scores(folder: Path) -> set[str]:
-    """Return the names of a model's unknown scores, without reading them."""
-    path = folder / "representation" / "test.npz"
-    if not path.is_file():
-        return set()
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-    return {n.removeprefix("score.").removesuffix(".npy") for n in names if n.startswith("score.")}
+def _baseline(run: Path) -> str:
+    """Return the name of the baseline trained beside the method; its findings end in it."""
+    config = run / "baseline" / "model" / "config.json"
+    return str(read_json(config).get("method")) if config.is_file() else ""
 
 
 def _row(key: _Key, found: Sequence[tuple[str, Estimate, Protocol]]) -> Row:

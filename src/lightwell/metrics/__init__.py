@@ -3,7 +3,7 @@
 from lightwell.metrics.bootstrap import estimate, share_estimate
 from lightwell.metrics.borrowing import Borrowing, borrowing
 from lightwell.metrics.curves import Curve, oscr_curve, roc_curve
-from lightwell.metrics.estimates import one_to_one_estimates, open_set_estimates
+from lightwell.metrics.estimates import auroc_difference, one_to_one_estimates, open_set_estimates
 from lightwell.metrics.labels import accuracy, inside_share, macro_f1, one_to_one, openness
 from lightwell.metrics.open_set import (
     aupr_in,
@@ -26,6 +26,7 @@ __all__ = [
     "aupr_in",
     "aupr_out",
     "auroc",
+    "auroc_difference",
     "borrowing",
     "ccr_at_fpr",
     "detection_accuracy",

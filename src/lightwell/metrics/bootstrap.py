@@ -111,14 +111,10 @@ def share_estimate(
 
     Parameters
     ----------
-    name : str
-        Name of the finding.
+    name, null, higher_is_better
+        As in :func:`estimate`.
     successes : array of bool, shape (n,)
         Which examples count.
-    null : Null, optional
-        Chance level or baseline.
-    higher_is_better : bool or None
-        Direction.
 
     Returns
     -------

@@ -1,4 +1,7 @@
-"""Threshold sweeps to draw: points that can really be reached, none invented."""
+"""Threshold sweeps to draw: points that can really be reached, none invented.
+
+Arrays and errors are those of :func:`lightwell.metrics.auroc` and :func:`lightwell.metrics.oscr`.
+"""
 
 from __future__ import annotations
 
@@ -22,23 +25,8 @@ class Curve(NamedTuple):
 def roc_curve(scores: ArrayLike, unknown: ArrayLike) -> Curve:
     """Sweep the threshold: share of known refused (x) and of unknown refused (y).
 
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        Unknown scores, finite; larger is more unknown.
-    unknown : array of bool, shape (n,)
-        Which examples are of an unknown class.
-
-    Returns
-    -------
-    Curve
-        m + 1 points for m distinct scores, from refusing none to refusing all (threshold -inf). Joined by
-        straight lines, the area below is :func:`lightwell.metrics.auroc`.
-
-    Raises
-    ------
-    DataError
-        As in :mod:`lightwell.metrics.open_set`.
+    There are m + 1 points for m distinct scores, from refusing none to refusing all (threshold -inf). Joined
+    by straight lines, the area below is :func:`lightwell.metrics.auroc`.
 
     Examples
     --------
@@ -53,25 +41,8 @@ def roc_curve(scores: ArrayLike, unknown: ArrayLike) -> Curve:
 def oscr_curve(scores: ArrayLike, unknown: ArrayLike, correct: ArrayLike) -> Curve:
     """Sweep the threshold: share of unknown accepted (x), share of known accepted and right (y).
 
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        Unknown scores, finite; larger is more unknown.
-    unknown : array of bool, shape (n,)
-        Which examples are of an unknown class.
-    correct : array of bool, shape (n,)
-        Which examples are classified right; ignored where unknown.
-
-    Returns
-    -------
-    Curve
-        m + 1 points for m distinct scores, from refusing all (threshold -inf) to accepting all, where y is
-        the accuracy. Joined by straight lines, the area below is :func:`lightwell.metrics.oscr`.
-
-    Raises
-    ------
-    DataError
-        As in :mod:`lightwell.metrics.open_set`.
+    There are m + 1 points for m distinct scores, from refusing all (threshold -inf) to accepting all, where y
+    is the accuracy. Joined by straight lines, the area below is :func:`lightwell.metrics.oscr`.
 
     Examples
     --------

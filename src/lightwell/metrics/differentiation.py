@@ -47,18 +47,23 @@ def activation_correlation(codes: ArrayLike, labels: ArrayLike, n_features: int)
     return float(np.mean(found)) if found else float("nan")
 
 
-def shuffled_correlation(codes: ArrayLike, labels: ArrayLike, n_features: int, seed: int = 0) -> float:
-    """Return what :func:`activation_correlation` gives where each feature is shuffled by itself: its null.
+def shuffled(codes: ArrayLike, labels: ArrayLike, n_features: int, seed: int = 0) -> Floats:
+    """Return codes in which each feature of a class is shuffled by itself over its examples: the null of all.
+
+    Each feature keeps its values in its class; that they come together is lost.
 
     Examples
     --------
     >>> codes = np.repeat(np.arange(200.0)[:, None], 2, axis=1)
-    >>> shuffled_correlation(codes, np.zeros(200, int), 2) < 0.3
+    >>> activation_correlation(shuffled(codes, np.zeros(200, int), 2), np.zeros(200, int), 2) < 0.3
     True
     """
-    draw = generator(seed, "shuffled correlation")
-    found = [_mean_correlation(draw.permuted(own, axis=0)) for own in _own_blocks(codes, labels, n_features)]
-    return float(np.mean(found)) if found else float("nan")
+    z, classes, k = _checked(codes, labels, n_features)
+    draw, found = generator(seed, "shuffled correlation"), z.copy()
+    for c in range(z.shape[1] // k):
+        own, block = classes == c, slice(c * k, (c + 1) * k)
+        found[own, block] = draw.permuted(z[own, block], axis=0)
+    return found
 
 
 def effective_rank(codes: ArrayLike, labels: ArrayLike, n_features: int) -> float:

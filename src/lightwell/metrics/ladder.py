@@ -174,25 +174,8 @@ class Rungs:
 def sort_scores(scores: ArrayLike, unknown: ArrayLike, correct: ArrayLike | None = None) -> Rungs:
     """Check the arrays of an open-set metric and sort them into rungs; equal scores share one.
 
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        Unknown scores, finite; larger is more unknown.
-    unknown : array of bool, shape (n,)
-        Which examples are of an unknown class.
-    correct : array of bool, shape (n,), optional
-        Which examples are classified right, ignored where unknown; all, where it is not given.
-
-    Returns
-    -------
-    Rungs
-        The same for any order of the rows.
-
-    Raises
-    ------
-    DataError
-        If an array is empty, not of its kind or of another length, a score is not finite, or there is no
-        known or no unknown example.
+    Arrays and errors are those of :func:`lightwell.metrics.oscr`; without ``correct`` all are right. The
+    rungs are the same for any order of the rows.
 
     Examples
     --------

@@ -4,8 +4,7 @@ Everywhere a larger score is more unknown, a threshold accepts the scores at or 
 are never torn apart: a tie counts half in areas and stands or falls as one at a threshold. Only the order of
 the scores matters, not their scale.
 
-All metrics raise ``DataError`` where an array is empty, not of its kind or of another length, where a score
-is not finite, and where there is no known or no unknown example.
+All metrics take the arrays of :func:`auroc` and raise as it does; ``correct`` is described at :func:`oscr`.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from lightwell.metrics.ladder import sort_scores
 def auroc(scores: ArrayLike, unknown: ArrayLike) -> float:
     """Probability that a random unknown scores higher than a random known; a tie counts half.
 
-    Wrong to use as the value of a rejection rule: it averages over thresholds nobody would choose, and
-    it does not see whether the known examples are classified right (:func:`oscr` does).
+    In [0, 1], higher is better; 0.5 is chance. Does not depend on the ratio of known to unknown. Wrong to use
+    as the value of a rejection rule: it averages over thresholds nobody would choose, and it does not see
+    whether the known examples are classified right (:func:`oscr` does).
 
     Parameters
     ----------
@@ -29,15 +29,11 @@ def auroc(scores: ArrayLike, unknown: ArrayLike) -> float:
     unknown : array of bool, shape (n,)
         Which examples are of an unknown class.
 
-    Returns
-    -------
-    float
-        In [0, 1], higher is better; 0.5 is chance. Does not depend on the ratio of known to unknown.
-
     Raises
     ------
     DataError
-        As said at the top of the module.
+        Where an array is empty, not of its kind or of another length, where a score is not finite, and where
+        there is no known or no unknown example.
 
     Examples
     --------
@@ -51,24 +47,8 @@ def aupr_in(scores: ArrayLike, unknown: ArrayLike) -> float:
     """Average precision with the *known* examples as positives, lowest scores first.
 
     A sum of steps without interpolation; tied scores enter together. Wrong to use across test sets with
-    different shares of unknowns: the share of known examples is its chance level.
-
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        Unknown scores, finite; larger is more unknown.
-    unknown : array of bool, shape (n,)
-        Which examples are of an unknown class.
-
-    Returns
-    -------
-    float
-        In (0, 1], higher is better.
-
-    Raises
-    ------
-    DataError
-        As said at the top of the module.
+    different shares of unknowns: the share of known examples is its chance level. In (0, 1], higher is
+    better.
 
     Examples
     --------
@@ -82,24 +62,7 @@ def aupr_out(scores: ArrayLike, unknown: ArrayLike) -> float:
     """Average precision with the *unknown* examples as positives, highest scores first.
 
     A sum of steps without interpolation; tied scores enter together. Wrong to use across test sets with
-    different shares of unknowns: that share is its chance level.
-
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        Unknown scores, finite; larger is more unknown.
-    unknown : array of bool, shape (n,)
-        Which examples are of an unknown class.
-
-    Returns
-    -------
-    float
-        In (0, 1], higher is better.
-
-    Raises
-    ------
-    DataError
-        As said at the top of the module.
+    different shares of unknowns: that share is its chance level. In (0, 1], higher is better.
 
     Examples
     --------
@@ -113,24 +76,8 @@ def fpr95_unknown_positive(scores: ArrayLike, unknown: ArrayLike) -> float:
     """Share of *known* examples refused by the threshold that catches 95 % of the unknown.
 
     Of all such thresholds the most lenient is taken. Wrong to compare with tables whose positives are the
-    known examples (:func:`fpr95_known_positive`), and wrong as a promise: the threshold has seen unknowns.
-
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        Unknown scores, finite; larger is more unknown.
-    unknown : array of bool, shape (n,)
-        Which examples are of an unknown class.
-
-    Returns
-    -------
-    float
-        In [0, 1], lower is better; a random score gives about 0.95.
-
-    Raises
-    ------
-    DataError
-        As said at the top of the module.
+    known examples (:func:`fpr95_known_positive`), and wrong as a promise: the threshold has seen
+    unknowns. In [0, 1], lower is better; a random score gives about 0.95.
 
     Examples
     --------
@@ -144,24 +91,8 @@ def fpr95_known_positive(scores: ArrayLike, unknown: ArrayLike) -> float:
     """Share of *unknown* examples accepted by the threshold that accepts 95 % of the known.
 
     Of all such thresholds the strictest is taken. Wrong to compare with tables whose positives are the
-    unknown examples (:func:`fpr95_unknown_positive`).
-
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        Unknown scores, finite; larger is more unknown.
-    unknown : array of bool, shape (n,)
-        Which examples are of an unknown class.
-
-    Returns
-    -------
-    float
-        In [0, 1], lower is better; a random score gives about 0.95.
-
-    Raises
-    ------
-    DataError
-        As said at the top of the module.
+    unknown examples (:func:`fpr95_unknown_positive`). In [0, 1], lower is better; a random score gives
+    about 0.95.
 
     Examples
     --------
@@ -183,26 +114,15 @@ def oscr(scores: ArrayLike, unknown: ArrayLike, correct: ArrayLike) -> float:
     counting half says so.
 
     Wrong to use for comparing scores of models of different accuracy without that accuracy beside it: it
-    can never exceed the accuracy.
+    can never exceed the accuracy. In [0, accuracy], higher is better; a perfect score gives the accuracy,
+    a random one half of it.
 
     Parameters
     ----------
-    scores : array, shape (n,)
-        Unknown scores, finite; larger is more unknown.
-    unknown : array of bool, shape (n,)
-        Which examples are of an unknown class.
+    scores, unknown : array, shape (n,)
+        As in :func:`auroc`.
     correct : array of bool, shape (n,)
         Which examples are classified right; ignored where unknown.
-
-    Returns
-    -------
-    float
-        In [0, accuracy], higher is better; a perfect score gives the accuracy, a random one half of it.
-
-    Raises
-    ------
-    DataError
-        As said at the top of the module.
 
     References
     ----------
@@ -220,31 +140,9 @@ def oscr(scores: ArrayLike, unknown: ArrayLike, correct: ArrayLike) -> float:
 def ccr_at_fpr(scores: ArrayLike, unknown: ArrayLike, correct: ArrayLike, fpr: float) -> float:
     """Share of known examples accepted and right while at most a share ``fpr`` of the unknown passes.
 
-    A point the score can really reach, not an interpolation. Wrong to use where fewer than about
-    10 / fpr unknowns exist: it then hangs on a handful of them.
-
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        Unknown scores, finite; larger is more unknown.
-    unknown : array of bool, shape (n,)
-        Which examples are of an unknown class.
-    correct : array of bool, shape (n,)
-        Which examples are classified right; ignored where unknown.
-    fpr : float
-        Largest share of unknown examples that may be accepted, in [0, 1].
-
-    Returns
-    -------
-    float
-        In [0, accuracy], higher is better; a random score gives about accuracy times ``fpr``.
-
-    Raises
-    ------
-    DataError
-        As said at the top of the module.
-    ConfigError
-        If ``fpr`` is not in [0, 1].
+    A point the score can really reach, not an interpolation. Wrong to use where fewer than about 10 / fpr
+    unknowns exist: it then hangs on a handful of them. In [0, accuracy], higher is better; a random score
+    gives about accuracy times ``fpr``, which is itself in [0, 1] (else ``ConfigError``).
 
     Examples
     --------
@@ -259,24 +157,8 @@ def ccr_at_fpr(scores: ArrayLike, unknown: ArrayLike, correct: ArrayLike, fpr: f
 def detection_accuracy(scores: ArrayLike, unknown: ArrayLike) -> float:
     """Best mean, over thresholds, of the share of known accepted and the share of unknown refused.
 
-    Wrong to use as what a user will get: the threshold is the best one on the test set itself.
-
-    Parameters
-    ----------
-    scores : array, shape (n,)
-        Unknown scores, finite; larger is more unknown.
-    unknown : array of bool, shape (n,)
-        Which examples are of an unknown class.
-
-    Returns
-    -------
-    float
-        In [0.5, 1], higher is better; 0.5 is chance, a little more on few examples.
-
-    Raises
-    ------
-    DataError
-        As said at the top of the module.
+    In [0.5, 1], higher is better; 0.5 is chance, a little more on few examples. Wrong to use as what a user
+    will get: the threshold is the best one on the test set itself.
 
     Examples
     --------

@@ -18,6 +18,9 @@ METHODS: dict[str, str] = {
     "softmax": "lightwell.models.softmax:Softmax",
     "cac": "lightwell.models.cac:Cac",
     "arpl": "lightwell.models.arpl:Arpl",
+    "vae": "lightwell.models.vae:Vae",
+    "glancenet": "lightwell.models.glancenet:GlanceNet",
+    "cbnm": "lightwell.models.concept_bottleneck:Cbnm",
 }
 
 

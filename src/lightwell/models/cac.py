@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightwell.core.axes import Axis
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
-from lightwell.models.classifier import Classifier
+from lightwell.models.linear import LinearClassifier
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.nets import BottleneckLinear, PooledLinear
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class CacSettings:
                 raise ConfigError("setting is out of range", where=f"cac.{name}", expected=wanted, got=got)
 
 
-class Cac(Classifier):
+class Cac(LinearClassifier):
     """Classifier whose logits lie near ``anchor`` times the unit vector of their class.
 
     Its codes are the pooled features before the last layer. The most likely class is that of the nearest
@@ -84,9 +82,9 @@ class Cac(Classifier):
         ),
     )
     Settings = CacSettings
-    scores = ("cac", "cac_corrected", "mls")
+    scores = ("cac", "cac_corrected", "mls", "mahalanobis", "knn")
     settings: CacSettings
-    head: BottleneckLinear | PooledLinear
+    has_bias = True
     anchor_rows: Tensor
 
     def __init__(
@@ -96,22 +94,8 @@ class Cac(Classifier):
         optimizer: OptimizerSettings | None = None,
     ) -> None:
         super().__init__(signature, settings, optimizer)
-        s = self.settings
-        if s.head == "linear":
-            self.head = PooledLinear(self.body_channels, self.n_classes, bias=True)
-        else:
-            self.head = BottleneckLinear(self.body_channels, s.features, self.n_classes, bias=True)
-        self.register_buffer("anchor_rows", s.anchor * torch.eye(self.n_classes), persistent=False)
-
-    @property
-    def axes(self) -> tuple[Axis, ...]:
-        """One opaque axis: anchors are in the space of logits, nothing ties a code's dimension to a class."""
-        width = self.head.linear.in_features
-        return (Axis("features", "opaque", tuple(range(width)), "pooled features, without names"),)
-
-    def logits(self, codes: Tensor) -> Tensor:
-        """Return class logits B×K."""
-        return cast("Tensor", self.head.linear(codes))
+        anchors = self.settings.anchor * torch.eye(self.n_classes)
+        self.register_buffer("anchor_rows", anchors, persistent=False)
 
     def distances(self, codes: Tensor) -> Tensor:
         """Return Euclidean distances of the logits to the anchors, B×K."""

@@ -38,7 +38,7 @@ class Classifier(Model):
                 "a classifier needs two known classes or more", where="class_names", got=signature.class_names
             )
         super().__init__(signature, settings, optimizer)
-        self.body = _body(signature)
+        self.body = body_of(signature)
 
     @property
     def body_channels(self) -> int:
@@ -58,23 +58,7 @@ class Classifier(Model):
             If their classes are not those of the model, or an image has no label.
         """
         del seed
-        if train.class_names != self.signature.class_names:
-            raise DataError(
-                "the training classes are not those of the model",
-                where=train.name,
-                expected=self.signature.class_names,
-                got=train.class_names,
-            )
-        missing = int((train.labels < 0).sum())
-        if missing:
-            raise DataError(
-                "training images without a label",
-                where=train.name,
-                expected="a known class each",
-                got=f"{missing} of {len(train)} without",
-                fix="Leave them out: data.take(data.labels >= 0).",
-            )
-        return train
+        return check_labels(train, self.signature)
 
     def feature_map(self, images: Tensor) -> Tensor:
         """Return the body's feature map B×C'×h×w of images B×C×H×W in [0, 1]."""
@@ -105,10 +89,32 @@ class _Features(nn.Module):
         return self.model.feature_map(images)
 
 
-def _body(signature: Signature) -> Body:
+def check_labels(train: Dataset, signature: Signature) -> Dataset:
+    """Return the training images; refuse other classes than the signature's, and images without a label."""
+    if train.class_names != signature.class_names:
+        raise DataError(
+            "the training classes are not those of the model",
+            where=train.name,
+            expected=signature.class_names,
+            got=train.class_names,
+        )
+    missing = int((train.labels < 0).sum())
+    if missing:
+        raise DataError(
+            "training images without a label",
+            where=train.name,
+            expected="a known class each",
+            got=f"{missing} of {len(train)} without",
+            fix="Leave them out: data.take(data.labels >= 0).",
+        )
+    return train
+
+
+def body_of(signature: Signature) -> Body:
     """Return the body to train, or the frozen encoder in its place."""
     if not signature.encoder:
-        return build(signature.network, signature.image_shape[2])
+        height, width, channels = signature.image_shape
+        return build(signature.network, channels, (height, width))
     if ":" in signature.encoder and not Path(signature.encoder).is_dir():
         return frozen_body(signature.encoder, signature.image_shape)
     from lightwell.models import saved  # it builds models itself

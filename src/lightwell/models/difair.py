@@ -43,7 +43,8 @@ class DifairSettings:
         Value of an anchor on its own axes, a (in the seed: ``anchor_multiplier``).
     radius_ratio : float
         Radius R as a share of the distance a*sqrt(2k) between anchors (in the seed: ``max_dist`` = R).
-        Below 0.5 no two spheres meet; below 0.7071 the origin lies in none.
+        In (0, 1): no sphere reaches another anchor. Below 0.5 no two spheres meet; below 0.7071 the
+        origin lies in none.
     loss : {"smooth", "hard"}
         ``hard``: nothing inside the sphere; ``smooth``: also a weak pull to the anchor (in the seed:
         ``difair_loss_type``).
@@ -112,6 +113,13 @@ class DifairSettings:
                 raise ConfigError(
                     "setting is out of range", where=f"difair.{name}", expected=wanted, got=value
                 )
+        if not self.radius_ratio < 1:
+            raise ConfigError(
+                "setting is out of range: a sphere would reach the anchors of other classes",
+                where="difair.radius_ratio",
+                expected="above 0 and below 1",
+                got=self.radius_ratio,
+            )
 
 
 class Difair(Classifier):
@@ -145,7 +153,9 @@ class Difair(Classifier):
         ),
     )
     Settings = DifairSettings
-    scores = ("relative_block_sum", "block_sum", "distance", "one_sided", "mos", "class_means")
+    # One-sided first: of those that the evidence adds up to, the best on folds of pseudo-unknown classes.
+    scores = ("one_sided", "relative_block_sum", "block_sum", "distance", "mos", "class_means", "mahalanobis")
+    scores += ("knn",)
     anchors: Anchors
     settings: DifairSettings
     head: PooledHead

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from lightwell.core.axes import Axis
+from lightwell.core.concepts import Concept
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError, TrainingDiverged
 from lightwell.core.method import MethodInfo
@@ -31,12 +33,14 @@ class Signature:
     image_shape : tuple of int
         Height, width and channels of an image.
     network : str
-        Body: ``"vgg32"``, ``"small"`` or ``"module:function"`` (in the seed: ``model``).
+        Body by name or ``"module:function"``, see :func:`lightwell.nets.build` (in the seed: ``model``).
     mean, std : tuple of float
         Per channel, of the known training images in [0, 1]; images are standardised with them.
     encoder : str
         A trained encoder in place of the body, never changed: ``"module:function"`` or the folder of a saved
         model; ``""`` for none.
+    concepts : tuple of Concept
+        Concepts the training images are annotated with; none by default.
 
     Raises
     ------
@@ -50,10 +54,13 @@ class Signature:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     encoder: str = ""
+    concepts: tuple[Concept, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("class_names", "image_shape", "mean", "std"):  # JSON brings lists back
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        concepts = (c if isinstance(c, Concept) else Concept(**c) for c in cast("Any", self.concepts))
+        object.__setattr__(self, "concepts", tuple(concepts))
         channels = self.image_shape[2]
         if not len(self.mean) == len(self.std) == channels or min(self.std) <= 0:
             raise ConfigError(
@@ -67,6 +74,11 @@ class Signature:
     def n_classes(self) -> int:
         """Number of known classes."""
         return len(self.class_names)
+
+    @property
+    def n_concept_columns(self) -> int:
+        """Columns that the concepts own together."""
+        return sum(concept.size for concept in self.concepts)
 
 
 class Model(LightningModule):
@@ -87,9 +99,11 @@ class Model(LightningModule):
 
     info: ClassVar[MethodInfo]
     Settings: ClassVar[type[Any]]
-    fields: ClassVar[tuple[str, ...]] = ("labels",)
+    criterion: ClassVar[str] = ""
+    """The measure of held-out images whose smallest value tells when to stop; empty where there is none."""
+    fields: tuple[str, ...] = ("labels",)
     """Arrays of a data set that a batch brings beside the images, in the order ``losses`` takes them."""
-    scores: ClassVar[tuple[str, ...]] = ()
+    scores: tuple[str, ...] = ()
     """Unknown scores that suit this model, the default first."""
     anchors: Anchors | None = None
     """Geometry of the codes, where class blocks have one."""
@@ -191,6 +205,19 @@ class Model(LightningModule):
         logged = self.losses(*batch) | self.measures(*batch)
         named = {f"validation/{name}": value for name, value in logged.items()}
         self.log_dict(named, on_epoch=True, batch_size=len(batch[0]), sync_dist=True)
+
+    @property
+    def batches_done(self) -> float:
+        """Batches since the training began; infinite outside of a training."""
+        trainer = self._trainer
+        return math.inf if trainer is None else max(trainer.fit_loop.total_batch_idx, 0)
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done, in [0, 1]; 1 outside of a training."""
+        trainer = self._trainer
+        whole = 0.0 if trainer is None else trainer.num_training_batches * (trainer.max_epochs or 0)
+        return min(self.batches_done / whole, 1.0) if whole > 0 else 1.0
 
     def main_parameters(self) -> list[nn.Parameter]:
         """Return the weights that the optimiser settings are about: all, but those with one of their own."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lightwell.core.errors import ConfigError
 
-Schedule = Literal["constant", "drop", "cosine", "cosine_restarts"]
+Schedule = Literal["constant", "drop", "cosine", "cosine_restarts", "linear_end"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,14 @@ class OptimizerSettings:
     decoupled : bool
         For SGD: shrink the weights by ``lr * weight_decay`` before the step (what the seed's
         framework does) instead of adding the decay to the gradient.
-    schedule : {"constant", "drop", "cosine", "cosine_restarts"}
+    schedule : {"constant", "drop", "cosine", "cosine_restarts", "linear_end"}
         Shape of the learning rate over the training (in the seed: ``scheduler``; its
         ``cosine_restart_warmup`` is ``cosine_restarts`` with ``warmup`` above 0, its ``cac`` is ``drop``).
+        ``linear_end`` holds ``lr``, then falls in a straight line to its floor at the end of the training.
     warmup : float
-        Linear warm-up, in epochs, or as a share of the training when below 1.
+        Warm-up, in epochs, or as a share of the training when below 1.
+    warmup_shape : {"linear", "log"}
+        Whether it rises by equal steps or by equal factors (``log`` as in GlanceNets; needs a floor above 0).
     restarts : int
         Warm restarts of ``cosine_restarts`` (in the seed: ``num_restarts``).
     floor : float
@@ -47,6 +50,8 @@ class OptimizerSettings:
         What it is multiplied by then, in (0, 1].
     drops : int
         How often it falls, each ``drop_epoch`` epochs after the time before.
+    end_share : float
+        Share of the training in which ``linear_end`` falls, in (0, 1].
     update : {"step", "epoch"}
         Whether the rate changes with every step or only between epochs.
     """
@@ -58,11 +63,13 @@ class OptimizerSettings:
     decoupled: bool = False
     schedule: Schedule = "cosine"
     warmup: float = 0.1
+    warmup_shape: Literal["linear", "log"] = "linear"
     restarts: int = 2
     floor: float = 1e-3
     drop_epoch: float = 50.0
     drop_factor: float = 0.01
     drops: int = 1
+    end_share: float = 0.2
     update: Literal["step", "epoch"] = "step"
 
     def __post_init__(self) -> None:
@@ -72,10 +79,14 @@ class OptimizerSettings:
             "weight_decay": (self.weight_decay >= 0, "0 or more"),
             "warmup": (self.warmup >= 0, "0 or more"),
             "restarts": (self.restarts >= 0, "0 or more"),
-            "floor": (0 <= self.floor <= 1, "in [0, 1]"),
+            "floor": (
+                0 < self.floor <= 1 or (self.floor == 0 and self.warmup_shape == "linear"),
+                "in [0, 1], above 0 for a log warm-up",
+            ),
             "drop_epoch": (self.drop_epoch > 0, "above 0"),
             "drop_factor": (0 < self.drop_factor <= 1, "in (0, 1]"),
             "drops": (self.drops >= 0, "0 or more"),
+            "end_share": (0 < self.end_share <= 1, "in (0, 1]"),
         }
         for name, (holds, wanted) in checks.items():
             if not holds:
@@ -102,8 +113,8 @@ def learning_rate(settings: OptimizerSettings, epoch: float, epochs: int) -> flo
     Returns
     -------
     float
-        The rate. During warm-up it rises in a straight line from ``lr * floor`` to the value that the
-        schedule has at the end of the warm-up.
+        The rate. During warm-up it rises from ``lr * floor`` to the value that the schedule has at the end of
+        the warm-up.
 
     Notes
     -----
@@ -120,6 +131,8 @@ def learning_rate(settings: OptimizerSettings, epoch: float, epochs: int) -> flo
     shape = _shape(settings, epochs)
     if epoch < warmup:
         start, end = settings.lr * settings.floor, shape(warmup)
+        if settings.warmup_shape == "log":
+            return start ** (1 - epoch / warmup) * end ** (epoch / warmup)
         return start + (end - start) * epoch / warmup
     return shape(epoch)
 
@@ -139,6 +152,8 @@ def _shape(settings: OptimizerSettings, epochs: int) -> Callable[[float], float]
         return lambda epoch: (
             settings.lr * settings.drop_factor ** min(epoch // settings.drop_epoch, settings.drops)
         )
+    if settings.schedule == "linear_end":
+        return lambda epoch: low + (settings.lr - low) * min((1 - epoch / epochs) / settings.end_share, 1.0)
     parts = settings.restarts + 1 if settings.schedule == "cosine_restarts" else 1
     return lambda epoch: cosine(epoch, epochs / parts)
 

@@ -29,6 +29,7 @@ from lightwell.core.representation import Representation
 from lightwell.core.seeds import preserved
 from lightwell.models import method
 from lightwell.models.anchors import Anchors
+from lightwell.models.gate import OpenSetGate
 from lightwell.models.model import Model
 from lightwell.models.rejection import ConformalRule
 from lightwell.models.scorers import Scorer, make_scorer
@@ -36,7 +37,7 @@ from lightwell.models.scorers import Scorer, make_scorer
 FORMAT = 2
 """Raised when a folder is written in another way; what was written in another format is refused."""
 
-_DECISION = ("decision.json", "decision.npz")
+_OPTIONAL = {"decision": ("decision.json", "decision.npz"), "gate": ("gate.json", "gate.npz")}
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,14 @@ class Decision:
             ) from error
 
 
-def save(model: Model, folder: Path, *, decision: Decision | None = None, card: str = "") -> None:
+def save(
+    model: Model,
+    folder: Path,
+    *,
+    decision: Decision | None = None,
+    gate: OpenSetGate | None = None,
+    card: str = "",
+) -> None:
     """Write a model folder: ``config.json``, ``model.safetensors``, ``README.md``, ``SHA256SUMS``.
 
     Parameters
@@ -109,6 +117,8 @@ def save(model: Model, folder: Path, *, decision: Decision | None = None, card: 
         Where to; made if missing.
     decision : Decision, optional
         Saved beside the weights as ``decision.json`` and ``decision.npz``.
+    gate : OpenSetGate, optional
+        Saved beside the weights as ``gate.json`` and ``gate.npz``.
     card : str
         Text of the model card (Markdown).
 
@@ -128,11 +138,11 @@ def save(model: Model, folder: Path, *, decision: Decision | None = None, card: 
             "arguments": model.arguments(),
         },
     )
-    if decision is None:  # one of another model may lie there
-        for name in _DECISION:
+    for what, part in {"decision": decision, "gate": gate}.items():
+        for name in _OPTIONAL[what]:  # one of another model may lie there
             (folder / name).unlink(missing_ok=True)
-    else:
-        decision.save(folder)
+        if part is not None:
+            part.save(folder)
     write_text(folder / "README.md", card or f"# A {model.info.title} model\n")
     write_manifest(folder)
 
@@ -164,6 +174,22 @@ def load(folder: Path) -> Model:
     return model.eval()
 
 
+def classes_seen(folder: Path) -> set[str]:
+    """Return the names of the classes a saved model, or a saved encoder below it, was trained on.
+
+    Raises
+    ------
+    ModelFileError
+        If a ``config.json`` is missing or not usable.
+    """
+    try:
+        signature = _config(Path(folder))["arguments"]["signature"]
+        names, encoder = set(signature["class_names"]), signature["encoder"]
+    except (KeyError, TypeError) as error:
+        raise ModelFileError("the saved model does not tell its classes", where=folder, got=error) from error
+    return names | classes_seen(encoder) if encoder and Path(encoder).is_dir() else names
+
+
 def load_decision(folder: Path) -> Decision:
     """Read the decision saved beside a model.
 
@@ -172,13 +198,29 @@ def load_decision(folder: Path) -> Decision:
     ModelFileError
         If the folder is damaged or was saved without a decision.
     """
+    return Decision.load(_saved_with("decision", folder))
+
+
+def load_gate(folder: Path) -> OpenSetGate:
+    """Read the open-set gate saved beside a model.
+
+    Raises
+    ------
+    ModelFileError
+        If the folder is damaged or was saved without a gate.
+    """
+    return OpenSetGate.load(_saved_with("gate", folder))
+
+
+def _saved_with(what: str, folder: Path) -> Path:
+    """Return the folder of a saved model that has this beside it."""
     folder = Path(folder)
     _check(folder)
     _config(folder)
-    file = folder / "decision.json"
+    file = folder / _OPTIONAL[what][0]
     if not file.is_file():
-        raise ModelFileError("this model was saved without a decision", where=file)
-    return Decision.load(folder)
+        raise ModelFileError(f"this model was saved without a {what}", where=file)
+    return folder
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -203,8 +245,9 @@ def _check(folder: Path) -> None:
         raise ModelFileError("the checksums are damaged", where=folder / MANIFEST, got=error) from error
     lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
     listed = {line.partition("  ")[2] for line in lines}
-    for name in ("config.json", "model.safetensors", *_DECISION):
-        if name not in listed and (name not in _DECISION or (folder / name).exists()):
+    optional = [name for names in _OPTIONAL.values() for name in names if (folder / name).exists()]
+    for name in ("config.json", "model.safetensors", *optional):
+        if name not in listed:
             raise ModelFileError("a file of the saved model has no checksum", where=folder / name)
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional
 
-from lightwell.core.axes import Axis
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
-from lightwell.models.classifier import Classifier
-from lightwell.models.model import Signature
-from lightwell.models.optimizer import OptimizerSettings
-from lightwell.nets import BottleneckLinear, PooledLinear
+from lightwell.models.linear import LinearClassifier
 
 
 @dataclass(frozen=True)
@@ -56,13 +52,14 @@ class SoftmaxSettings:
             )
 
 
-class Softmax(Classifier):
+class Softmax(LinearClassifier):
     """Cross-entropy classifier; its codes are the pooled features before the last layer.
 
     Examples
     --------
-    >>> model = Softmax(Signature(("cat", "dog"), (28, 28, 1)))
     >>> import torch
+    >>> from lightwell.models.model import Signature
+    >>> model = Softmax(Signature(("cat", "dog"), (28, 28, 1)))
     >>> codes = model(torch.rand(3, 1, 28, 28))
     >>> codes.shape, model.logits(codes).shape
     (torch.Size([3, 30]), torch.Size([3, 2]))
@@ -84,29 +81,6 @@ class Softmax(Classifier):
     Settings = SoftmaxSettings
     scores = ("msp", "mls", "energy", "openmax", "mahalanobis", "knn")
     settings: SoftmaxSettings
-    head: BottleneckLinear | PooledLinear
-
-    def __init__(
-        self,
-        signature: Signature,
-        settings: SoftmaxSettings | None = None,
-        optimizer: OptimizerSettings | None = None,
-    ) -> None:
-        super().__init__(signature, settings, optimizer)
-        if self.settings.head == "linear":
-            self.head = PooledLinear(self.body_channels, self.n_classes)
-        else:
-            self.head = BottleneckLinear(self.body_channels, self.settings.features, self.n_classes)
-
-    @property
-    def axes(self) -> tuple[Axis, ...]:
-        """One opaque axis: nothing ties a dimension to a class."""
-        width = self.head.linear.in_features
-        return (Axis("features", "opaque", tuple(range(width)), "pooled features, without names"),)
-
-    def logits(self, codes: Tensor) -> Tensor:
-        """Return class logits B×K."""
-        return cast("Tensor", self.head.linear(codes))
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the cross-entropy."""

@@ -140,19 +140,10 @@ class BottleneckLinear(Head):
 
     Parameters
     ----------
-    in_channels : int
-        Channels of the feature maps, >= 1.
+    in_channels, n_out, bias
+        As in :class:`PooledLinear`.
     n_features : int
         D, dimensions of the code, >= 1.
-    n_out : int
-        Class scores, >= 1.
-    bias : bool, default False
-        Whether the linear layer has one.
-
-    Raises
-    ------
-    ConfigError
-        If a count is below 1.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class _Run:
         return [str(entry) for entry in listed] if isinstance(listed, list) else []
 
 
-def compare(runs: Sequence[Path]) -> Page:
+def compare(runs: Sequence[Path], status: Callable[[Path], object] | None = None) -> Page:
     """Put the findings of several run folders on one page.
 
     Parameters
@@ -49,6 +49,8 @@ def compare(runs: Sequence[Path]) -> Page:
     runs : sequence of Path
         At least two run folders. ``findings.json`` is needed; ``run.json`` and ``config.yaml`` are read where
         they are present.
+    status : callable, optional
+        Takes a run folder and returns its status; by default what ``run.json`` says is believed.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def compare(runs: Sequence[Path]) -> Page:
     """
     if len(runs) < 2:
         raise ConfigError("a comparison needs runs", expected="two or more run folders", got=len(runs))
-    read = _distinct([_read(Path(folder)) for folder in runs])
+    read = _distinct([_read(Path(folder), status) for folder in runs])
     usable = [run.basis == read[0].basis for run in read]
     names = [
         run.label if fits else f"{run.label} (not comparable)" for run, fits in zip(read, usable, strict=True)
@@ -96,15 +98,15 @@ def compare(runs: Sequence[Path]) -> Page:
     )
 
 
-def _read(folder: Path) -> _Run:
+def _read(folder: Path, status: Callable[[Path], object] | None) -> _Run:
     if not folder.is_dir():
         raise DataError("there is no such run folder", where=folder, expected="a folder with findings.json")
     findings = Findings.read(folder / "findings.json")
-    status = folder / "run.json"
-    record = read_json(status) if status.exists() else {}
+    file = folder / "run.json"
+    record = {} if not file.exists() else status(folder) if status else read_json(file)
     if not isinstance(record, dict):
         raise DataError(
-            "this is not the status of a run", where=status, expected="an object", got=type(record).__name__
+            "this is not the status of a run", where=file, expected="an object", got=type(record).__name__
         )
     name = record.get("name") or folder.resolve().name
     return _Run(clean(name), findings, record, _read_settings(folder / "config.yaml"))

@@ -21,10 +21,11 @@ from torch import Tensor
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import LightwellError
 from lightwell.models import METHODS, saved
+from lightwell.models.capabilities import Classifies
 from lightwell.models.model import Model, evaluating
 from lightwell.testing.state import content, differences, observe_process
 from lightwell.testing.suite import attempt, refusal, require
-from lightwell.testing.toys import data_for, images_for, seeded, training_pass
+from lightwell.testing.toys import data_for, images_for, seeded, targets_for, training_pass
 from lightwell.training.represent import represent
 
 MakeModel = Callable[[], Model]
@@ -113,7 +114,8 @@ def check_every_tensor_moves_with_the_model(make_model: MakeModel) -> None:
     try:
         with evaluating(model.to("meta")):
             codes = model(images.to("meta"))
-            model.logits(codes)
+            if isinstance(model, Classifies):
+                model.logits(codes)
     except RuntimeError as error:
         raise AssertionError(
             f"a tensor stays behind when the model moves to another device: {error}"
@@ -133,7 +135,8 @@ def check_sizes(make_model: MakeModel) -> None:
         require(r.codes.shape == (n, width), f"{n} images have codes of shape {r.codes.shape}")
         require(r.codes.dtype == np.float32, f"codes of {n} images are {r.codes.dtype}, not float32")
         logits = None if r.logits is None else r.logits.shape
-        require(logits == (n, model.n_classes), f"{n} images have logits of shape {logits}")
+        wanted = (n, model.n_classes) if isinstance(model, Classifies) else None
+        require(logits == wanted, f"{n} images have logits of shape {logits}")
 
 
 def check_uint8_data(make_model: MakeModel) -> None:
@@ -143,7 +146,7 @@ def check_uint8_data(make_model: MakeModel) -> None:
     """
     model = seeded(make_model)
     data = data_for(model)
-    by_hand = torch.tensor(data.inputs.astype(np.float32) / 255).permute(0, 3, 1, 2)
+    by_hand = torch.tensor(np.asarray(data.inputs, dtype=np.float32) / 255).permute(0, 3, 1, 2)
     _require_close(_codes(model, data), _direct(model, by_hand), "storing images as uint8")
     refusal("a batch of uint8 images", _direct, model, (by_hand * 255).to(torch.uint8))
 
@@ -196,7 +199,7 @@ def check_same_seed_same_result(make_model: MakeModel) -> None:
         data = data_for(model)
         weights = {name: content(tensor) for name, tensor in model.state_dict().items()}
         codes = content(_codes(model, data))
-        terms = training_pass(model, images_for(model), torch.tensor(data.labels))
+        terms = training_pass(model, images_for(model), *targets_for(model, data))
         slopes = {n: content(p.grad) for n, p in model.named_parameters() if p.grad is not None}
         outcomes.append((weights, codes, {name: content(term) for name, term in terms.items()}, slopes))
     for what, first, second in zip(("weights", "codes", "loss terms", "gradients"), *outcomes, strict=True):

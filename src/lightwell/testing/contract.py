@@ -7,9 +7,10 @@ promise of its name broken.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from unittest import SkipTest
 
 import numpy as np
 import torch
@@ -17,64 +18,92 @@ from torch import Tensor
 
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import LightwellError
+from lightwell.models.capabilities import Classifies, Decodes, NamesConcepts, ScoresUnknown, ShowsPlaces
 from lightwell.models.model import Model, evaluating
 from lightwell.models.scorers import make_scorer
 from lightwell.testing.codes import TOLERANCE, MakeModel
 from lightwell.testing.state import Interruption, content, differences, disturb, forward_calls, observe
 from lightwell.testing.suite import attempt, check_record, require
-from lightwell.testing.toys import data_for, images_for, seeded, training_pass
+from lightwell.testing.toys import data_for, images_for, seeded, targets_for, training_pass
 from lightwell.training.represent import axis_maps, represent
 
 
 def check_arguments_are_untouched(make_model: MakeModel) -> None:
-    """Require that neither encoding nor a training step changes the images and labels handed in."""
+    """Require that neither encoding nor a training step changes the images and targets handed in."""
     model = seeded(make_model)
     data, images = data_for(model), images_for(model)
-    labels = torch.tensor(data.labels)
+    targets = targets_for(model, data)
     given: dict[str, Tensor | np.ndarray[Any, Any]] = {
         "images": images,
-        "labels": labels,
-        "data set's images": data.inputs,
+        **dict(zip(model.fields, targets, strict=True)),
+        "data set's images": np.asarray(data.inputs),
         "data set's labels": data.labels,
     }
     before = {what: content(array) for what, array in given.items()}
     represent(model, data)
     model.training_data(data, seed=0)
     with evaluating(model):
-        model.logits(model(images))
-        model.axis_maps(images)
-    training_pass(model, images, labels)
+        codes = model(images)
+        for _, read in _readings(model):
+            read(codes)
+        if isinstance(model, ShowsPlaces):
+            model.axis_maps(images)
+    training_pass(model, images, *targets)
     changed = [what for what, array in given.items() if content(array) != before[what]]
     require(not changed, f"the caller's {' and '.join(changed)} were changed")
 
 
 def check_codes_given_to_logits_are_untouched(make_model: MakeModel) -> None:
-    """Require that reading class scores off codes does not change the codes."""
+    """Require that reading class scores, concepts or images off codes does not change the codes.
+
+    Raises
+    ------
+    unittest.SkipTest
+        If the model reads nothing off codes.
+    """
     model = seeded(make_model)
+    if not _readings(model):
+        raise SkipTest(f"{model.info.name} reads nothing off codes: nothing was compared")
     with evaluating(model):
         codes = model(images_for(model))
         before = content(codes)
-        model.logits(codes)
-    require(content(codes) == before, "the codes given to logits() were changed")
+        for name, read in _readings(model):
+            read(codes)
+            require(content(codes) == before, f"the codes given to {name}() were changed")
+
+
+def _readings(model: Model) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
+    """Return what a model can say of codes, by name."""
+    found: list[tuple[str, Callable[[Tensor], Tensor]]] = []
+    if isinstance(model, Classifies):
+        found.append(("logits", model.logits))
+    if isinstance(model, NamesConcepts):
+        found.append(("concepts", model.concepts))
+    if isinstance(model, Decodes):
+        found.append(("decode", model.decode))
+    return found
 
 
 def check_state_is_restored(make_model: MakeModel) -> None:
     """Require modes, hooks, ``requires_grad``, gradients, weights and random state as they were.
 
-    Three ways: through ``represent`` and ``axis_maps`` on a model in a mixed state; called directly in
-    evaluation mode; and its losses in evaluation mode, as after each epoch.
+    Three ways: through ``represent`` and ``axis_maps``, where it has them, on a model in a mixed state; called
+    directly in evaluation mode; and its losses in evaluation mode, as after each epoch.
     """
     model = seeded(make_model)
     data, images = data_for(model), images_for(model)
     disturb(model)
     with _left_as_found(model, "encoding a data set"):
         represent(model, data, batch_size=4)
-        axis_maps(model, data)
+        if isinstance(model, ShowsPlaces):
+            axis_maps(model, data)
     model.eval()
     with _left_as_found(model, "a call in evaluation mode"):
-        model.logits(model(images))
+        codes = model(images)
+        for _, read in _readings(model):
+            read(codes)
     with _left_as_found(model, "computing the losses in evaluation mode"):
-        model.losses(images, torch.tensor(data.labels))
+        model.losses(images, *targets_for(model, data))
 
 
 def check_state_is_restored_after_an_error(make_model: MakeModel) -> None:
@@ -122,7 +151,6 @@ def check_info_is_complete(make_model: MakeModel) -> None:
     """Require a whole record, every capability it claims, and every score the model names."""
     model = seeded(make_model)
     check_record(model.info, "encode")
-    require(model.scores, f"{model.info.name} names no unknown score")
     for name in model.scores:
         scorer = attempt(f"making the score '{name}'", make_scorer, name, model.anchors)
         suits = not isinstance(scorer, LightwellError)
@@ -135,20 +163,33 @@ def check_info_is_complete(make_model: MakeModel) -> None:
 
 def _check_capabilities(model: Model, images: Tensor, codes: Tensor) -> None:
     claimed = model.info.capabilities
-    if "logits" in claimed:
-        shape = tuple(model.logits(codes).shape)
-        require(shape == (len(codes), model.n_classes), f"'logits' is claimed, their shape is {shape}")
+    shapes = {
+        "logits": (len(codes), model.n_classes),
+        "concepts": (len(codes), model.signature.n_concept_columns),
+        "decode": tuple(images.shape),
+    }
+    made = {name: tuple(read(codes).shape) for name, read in _readings(model)}
+    for name in sorted(set(shapes) & set(claimed)):
+        found = made.get(name)
+        require(found == shapes[name], f"'{name}' is claimed, its shape is {found}, not {shapes[name]}")
     if "axis_maps" in claimed:
-        gap = float((model.axis_maps(images).mean(dim=(2, 3)) - codes).abs().max())
+        require(isinstance(model, ShowsPlaces), "'axis_maps' is claimed and missing")
+        gap = float((model.axis_maps(images).mean(dim=(2, 3)) - codes).abs().max())  # type: ignore[operator]
         require(gap <= TOLERANCE, f"'axis_maps' is claimed, but their means miss the codes by {gap:.2g}")
     if "unknown_score" in claimed:
-        score = getattr(model, "unknown_score", None)
-        require(callable(score), "'unknown_score' is claimed and missing")
-        found = score(codes) if score is not None else codes
-        usable = tuple(found.shape) == (len(codes),) and bool(torch.isfinite(found).all())
-        require(
-            usable, f"'unknown_score' must be one finite number an image, its shape is {tuple(found.shape)}"
-        )
+        for score in _own_scores(model, images, codes):
+            usable = tuple(score.shape) == (len(codes),) and bool(torch.isfinite(score).all())
+            shape = tuple(score.shape)
+            require(usable, f"'unknown_score' must be one finite number an image, its shape is {shape}")
+
+
+def _own_scores(model: Model, images: Tensor, codes: Tensor) -> list[Tensor]:
+    """Return the unknown scores a model makes itself, of images or of codes alone."""
+    if isinstance(model, ScoresUnknown):
+        return list(model.unknown_scores(images, codes).values())
+    score = getattr(model, "unknown_score", None)
+    require(callable(score), "'unknown_score' is claimed and missing")
+    return [] if score is None else [score(codes)]
 
 
 def check_losses_are_finite_and_named(make_model: MakeModel) -> None:
@@ -157,12 +198,12 @@ def check_losses_are_finite_and_named(make_model: MakeModel) -> None:
     data = data_for(model)
     batches = {
         "images of all classes": np.arange(data.n),
-        "images of one class": np.flatnonzero(data.labels == 0),
+        "images of one class": np.flatnonzero(data.labels == data.labels[0]),
         "one image": np.array([1]),
     }
     for what, rows in batches.items():
         model.zero_grad()
-        terms = training_pass(model, images_for(model)[rows], torch.tensor(data.labels[rows]))
+        terms = training_pass(model, images_for(model)[rows], *targets_for(model, data.take(rows)))
         require(terms, f"there is no loss term on {what}")
         for name, term in terms.items():
             require(str(name).isidentifier(), f"{name!r} is no name for a loss term")
@@ -179,7 +220,7 @@ def check_missing_labels(make_model: MakeModel) -> None:
     data = data_for(model)
     partly = data.labels.copy()
     partly[[2, 5]] = -1
-    unlabelled = Dataset(data.name, data.inputs, partly, data.class_names)
+    unlabelled = replace(data, labels=partly)
     with_labels, without = represent(model, data), represent(model, unlabelled)
     require(np.array_equal(with_labels.codes, without.codes), "codes depend on whether a label is known")
     require(np.array_equal(without.labels, partly), "a missing label (-1) does not stay -1")
@@ -199,7 +240,7 @@ def check_training_data_follow_the_seed(make_model: MakeModel) -> None:
     first, second = model.training_data(data, seed=3), model.training_data(data, seed=3)
     changed = differences(before, observe(model))
     require(not changed, f"training_data() changes {'; '.join(changed[:6])}")
-    same = content(first.inputs) == content(second.inputs) and content(first.labels) == content(second.labels)
+    same = np.array_equal(first.inputs, second.inputs) and content(first.labels) == content(second.labels)
     require(same, "training_data() differs between two calls with one seed")
     kept = np.array_equal(first.inputs[: data.n], data.inputs)
     require(kept, "training_data() does not begin with the images that were handed in")

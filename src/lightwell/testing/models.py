@@ -49,23 +49,13 @@ def model_checks() -> list[tuple[str, Check[Model]]]:
 
 
 def check_model(make_model: MakeModel) -> dict[str, str]:
-    """Run every check on a model of your own.
+    """Run every check on a model of your own (see :func:`lightwell.testing.suite.run`).
 
     Parameters
     ----------
     make_model : callable
         Returns a fresh untrained :class:`lightwell.models.model.Model` each time. It may draw weights from
         the global generators, which are seeded for it and put back. Small images (8×8) are quick.
-
-    Returns
-    -------
-    dict of str to str
-        By check: ``"passed"``, or ``"skipped: "`` and why.
-
-    Raises
-    ------
-    AssertionError
-        If a promise is broken; one line for each.
 
     Examples
     --------

@@ -137,7 +137,10 @@ def _broken(examples: Representation, row: int, value: float) -> Representation:
     codes, logits = examples.codes.copy(), np.array(examples.logits)
     for array in (codes, logits):
         array[[row, row + 2], -1] = value
-    return replace(examples, codes=codes, logits=logits)
+    scores = {name: values.copy() for name, values in examples.scores.items()}
+    for values in scores.values():
+        values[[row, row + 2]] = value
+    return replace(examples, codes=codes, logits=logits, scores=scores)
 
 
 def check_number_types(make_scorer: MakeScorer) -> None:
@@ -242,10 +245,11 @@ def check_unsuitable_examples_are_refused(make_scorer: MakeScorer) -> None:
 
 
 def check_info_is_complete(make_scorer: MakeScorer) -> None:
-    """Require a whole record, which says whether the score reads codes or logits."""
+    """Require a whole record, which says whether the score reads codes, logits or a model's own scores."""
     info = make_scorer().info
     check_record(info, "unknown_score")
-    require(set(info.consumes) & {"codes", "logits"}, f"{info.name} says neither 'codes' nor 'logits'")
+    known = {"codes", "logits", "scores"}
+    require(set(info.consumes) & known, f"{info.name} says neither 'codes' nor 'logits' nor 'scores'")
 
 
 def scorer_checks() -> list[tuple[str, Check[Scorer]]]:
@@ -282,22 +286,12 @@ def scorer_checks() -> list[tuple[str, Check[Scorer]]]:
 
 
 def check_scorer(make_scorer: MakeScorer) -> dict[str, str]:
-    """Run every check on an unknown score of your own.
+    """Run every check on an unknown score of your own (see :func:`lightwell.testing.suite.run`).
 
     Parameters
     ----------
     make_scorer : callable
         Returns a fresh, unfitted :class:`lightwell.models.scorers.Scorer` each time.
-
-    Returns
-    -------
-    dict of str to str
-        By check: ``"passed"``, or ``"skipped: "`` and why.
-
-    Raises
-    ------
-    AssertionError
-        If a promise is broken; one line for each.
 
     Examples
     --------

@@ -29,7 +29,7 @@ def named(*checks: Check[Subject]) -> list[tuple[str, Check[Subject]]]:
 
 
 def run(checks: Sequence[tuple[str, Check[Subject]]], make: Callable[[], Subject]) -> dict[str, str]:
-    """Run every check, then report all that failed at once.
+    """Run every check on a subject of your own, then report all that failed at once.
 
     Parameters
     ----------

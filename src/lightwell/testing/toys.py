@@ -37,8 +37,24 @@ def data_for(model: Model, n: int = 11, seed: int = 0) -> Dataset:
     shape = (n, *model.signature.image_shape)
     brightest = draw.uniform(20, 255, (n, 1, 1, 1))
     images = (draw.random(shape) * brightest).astype(np.uint8)
-    labels = np.arange(n, dtype=np.int64) % model.n_classes
-    return Dataset("conformance", images, labels, model.signature.class_names)
+    classes = max(model.n_classes, 1)
+    labels = np.arange(n, dtype=np.int64) % classes if model.n_classes else np.full(n, -1)
+    groups = model.signature.concepts
+    columns = [np.eye(c.size)[(labels + i) % c.size] if c.size > 1 else labels[:, None] % 2
+               for i, c in enumerate(groups)]  # fmt: skip
+    concepts = np.concatenate(columns, axis=1).astype(np.float32) if groups else None
+    if concepts is not None:
+        concepts[::3] = np.nan  # some are not annotated
+    names = tuple(f"{c.name} {i}" for c in groups for i in range(c.size))
+    return Dataset(
+        "conformance",
+        images,
+        labels,
+        model.signature.class_names,
+        concepts=concepts,
+        concept_names=names,
+        concept_groups=groups,
+    )
 
 
 def images_for(model: Model, n: int = 11, seed: int = 0) -> Tensor:
@@ -46,10 +62,15 @@ def images_for(model: Model, n: int = 11, seed: int = 0) -> Tensor:
     return to_images(torch.tensor(data_for(model, n, seed).inputs))
 
 
-def training_pass(model: Model, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def targets_for(model: Model, data: Dataset) -> tuple[Tensor, ...]:
+    """Return copies of the arrays that the model's batches bring beside the images."""
+    return tuple(torch.tensor(getattr(data, name)) for name in model.fields)
+
+
+def training_pass(model: Model, images: Tensor, *targets: Tensor) -> dict[str, Tensor]:
     """Compute the loss terms in training mode and their gradients, the same at every call."""
     with global_seed(0, "conformance step"):
-        terms = model.train().losses(images, labels)
+        terms = model.train().losses(images, *targets)
         torch.autograd.backward(torch.stack(list(terms.values())).sum())
     return terms
 
@@ -92,4 +113,6 @@ def _representation(geometry: Anchors, centres: np.ndarray, labels: np.ndarray, 
     codes = np.abs(centres + noise)
     logits = geometry.block_sums(codes) * 10 / (geometry.value * geometry.n_features)
     names = tuple(f"class {c}" for c in range(geometry.n_classes))
-    return Representation(codes, labels, logits.argmax(axis=1), logits, class_names=names)
+    nearest = np.sqrt(geometry.squared_distances(codes).min(axis=1))
+    own = {"reconstruction": nearest, "prototype_distance": nearest}
+    return Representation(codes, labels, logits.argmax(axis=1), logits, scores=own, class_names=names)

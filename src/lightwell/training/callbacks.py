@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from torch import Tensor
 
 from lightwell.core.errors import TrainingDiverged
@@ -59,6 +59,26 @@ def _diverged(trainer: Trainer, what: str) -> TrainingDiverged:
         expected="finite numbers",
         fix="Lower optimizer.lr, or look for broken images in that batch.",
     )
+
+
+class StopInTime(EarlyStopping):
+    """Stops a training whose criterion has had no new smallest value for so many epochs.
+
+    Parameters
+    ----------
+    criterion : str
+        Name of a measure of held-out images.
+    patience : int
+        Epochs, at least 1.
+    """
+
+    def __init__(self, criterion: str, patience: int) -> None:
+        super().__init__(f"validation/{criterion}", patience=patience, check_finite=False)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop at once where a training is resumed that had stopped already."""
+        super().on_train_start(trainer, pl_module)
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
 class KeepLast(Checkpoint):

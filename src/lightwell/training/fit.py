@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +18,11 @@ from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.seeds import preserved
 from lightwell.data.batches import Augmentation, Batches
-from lightwell.training.callbacks import FiniteOnly, KeepLast, OwnNumbers
+from lightwell.training.callbacks import FiniteOnly, KeepLast, OwnNumbers, StopInTime
 from lightwell.training.checkpoint import SafeCheckpointIO
 from lightwell.training.history import History
 from lightwell.training.loggers import make_loggers
-from lightwell.training.machine import is_follower, threads
+from lightwell.training.machine import is_follower, stoppable, threads
 from lightwell.training.settings import TrainingSettings
 
 
@@ -76,21 +74,22 @@ def fit(
     DataError
         If there is nothing to train on, or an example has no class.
     ConfigError
-        If this machine cannot train as the settings say.
+        If this machine cannot train as the settings say, or nothing tells it when to stop early.
     ModelFileError
         If the checkpoint to go on from is damaged.
     KeyboardInterrupt, SystemExit
-        After Ctrl-C and SIGTERM; the folder then resumes.
+        After Ctrl-C, SIGTERM and SIGHUP (a closed terminal); the folder then resumes.
     """
     fields = tuple(getattr(model, "fields", ("labels",)))
     if "labels" in fields:
         _check_labels(train)
+    callbacks = [OwnNumbers(seed), FiniteOnly(), *_early_stop(model, settings, validation)]
     last = folder / "checkpoints" / "last.ckpt"
     if not resume and not is_follower():
         last.unlink(missing_ok=True)  # killed within its first epoch, this training must not resume another
     history = History(folder / "metrics.csv")
     batches = _EpochBatches(train, validation, settings.batch_size, fields, augment, seed)
-    with preserved(), threads(settings.threads), _quiet(), _signals(), _as_it_came(model):
+    with preserved(), threads(settings.threads), _quiet(), stoppable(), _as_it_came(model):
         if settings.channels_last:
             model.to(memory_format=torch.channels_last)
         try:
@@ -102,7 +101,7 @@ def fit(
                 max_epochs=settings.epochs,
                 gradient_clip_val=settings.clip_gradient or None,
                 logger=make_loggers(settings.logger, folder) or False,
-                callbacks=[OwnNumbers(seed), FiniteOnly(), history, KeepLast(last)],
+                callbacks=[*callbacks, history, KeepLast(last)],
                 plugins=[SafeCheckpointIO()],
                 default_root_dir=folder,
                 enable_progress_bar=sys.stderr.isatty(),
@@ -124,6 +123,23 @@ def fit(
                 raise KeyboardInterrupt from None
             raise
     return history.rows
+
+
+def _early_stop(
+    model: LightningModule, settings: TrainingSettings, validation: Dataset | None
+) -> list[StopInTime]:
+    criterion = getattr(model, "criterion", "")
+    if not settings.patience:
+        return []
+    if validation is None or not criterion:
+        raise ConfigError(
+            "nothing tells this training when to stop",
+            where="training.patience",
+            expected="held-out images and a model with a criterion, such as glancenet",
+            got=f"{type(model).__name__}{'' if validation else ' without held-out images'}",
+            fix="Set patience to 0.",
+        )
+    return [StopInTime(criterion, settings.patience)]
 
 
 def _check_labels(train: Dataset) -> None:
@@ -213,24 +229,3 @@ def _quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Let SIGTERM stop a training at once, with clean-up; put signal handlers back afterwards."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    if before[signal.SIGTERM] is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if handler is not None:  # None: set by a library in C, beyond our reach
-                signal.signal(number, handler)
-
-
-def _stop(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)

@@ -6,13 +6,16 @@ import contextlib
 import ctypes
 import os
 import resource
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
 import torch
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_STOPS = (signal.SIGTERM, signal.SIGHUP)  # politely asked to end, and: the terminal was closed
 
 
 def keep_freed_memory() -> None:
@@ -46,6 +49,38 @@ def threads(count: int | None) -> Iterator[None]:
         os.environ.pop("OMP_NUM_THREADS", None)
         if told is not None:
             os.environ["OMP_NUM_THREADS"] = told
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as ``SystemExit``; put signal handlers back after it.
+
+    A signal with a handler of the user's own keeps it, and one that is ignored stays so (``nohup``).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_STOPS)}
+    for number in _STOPS:
+        if before[number] is signal.SIG_DFL:
+            signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # None: set by a library in C, beyond our reach
+                signal.signal(number, handler)
+
+
+def _stop(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def stop_no_more() -> None:
+    """Ignore further signals until :func:`stoppable` ends: a terminal that closes may send several."""
+    for number in _STOPS:
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is _stop:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def is_follower() -> bool:

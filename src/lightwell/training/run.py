@@ -16,9 +16,9 @@ from typing import IO, Any, Self
 
 import yaml
 
-from lightwell.core.errors import ConfigError, LightwellError
+from lightwell.core.errors import ConfigError, DataError, LightwellError
 from lightwell.core.files import explained, read_json, write_json, write_text
-from lightwell.training.machine import Cost, is_follower, peak_memory_mb
+from lightwell.training.machine import Cost, is_follower, peak_memory_mb, stop_no_more, stoppable
 
 _PACKAGES = ("lightwell", "torch", "lightning", "numpy", "scikit-learn")
 
@@ -31,6 +31,7 @@ class Run:
     Inside the block ``run.json`` says ``running``; after it ``finished``, ``interrupted`` or ``failed``
     with the reason, and what it cost. Only one process can hold a run; readers never wait. In the
     second and later processes of a distributed training everything is computed and nothing written.
+    SIGTERM and SIGHUP end the block as Ctrl-C does, by an exception; then the status is ``interrupted``.
 
     Parameters
     ----------
@@ -79,6 +80,7 @@ class Run:
         self._data_before: dict[str, Any] | None = None
         self._cost = Cost()
         self._lock: IO[str] | None = None
+        self._signals = contextlib.ExitStack()
         self._log: logging.Handler | None = None
         self._level = log.level
 
@@ -120,10 +122,11 @@ class Run:
         self._cost = Cost()
         if self.follower:
             return self
-        with explained(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
+        self._signals.enter_context(stoppable())
         try:
+            with explained(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._take_lock()
             self._open()
         except BaseException:
             self._close()
@@ -157,6 +160,7 @@ class Run:
         del trace
         if self.follower:
             return
+        stop_no_more()
         try:
             if kind is None:
                 self._write("finished")
@@ -245,6 +249,34 @@ class Run:
                 self._lock.truncate(0)
             self._lock.close()
             self._lock = None
+        self._signals.close()
+
+
+def is_held(folder: Path) -> bool:
+    """Say whether a process is at work in a run folder."""
+    try:
+        with (folder / ".lock").open(encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no run yet
+        return False
+    return False
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """Return ``run.json``; what says ``running``, though no process holds it, is ``interrupted``.
+
+    Raises
+    ------
+    DataError
+        If there is none, or it is no status.
+    """
+    held = is_held(folder)  # first: a run that ends in between has then written how
+    record = read_json(folder / "run.json")
+    if not isinstance(record, dict):
+        raise DataError("this is not the status of a run", where=folder / "run.json", expected="an object")
+    return record if held or record.get("status") != "running" else record | {"status": "interrupted"}
 
 
 def _now() -> str:

@@ -34,6 +34,10 @@ class TrainingSettings:
         Memory layout of images and filters; faster for convolutions on most machines.
     clip_gradient : float
         Largest gradient norm, 0 for no limit.
+    patience : int
+        Epochs without a new smallest value of the model's criterion on held-out images (of concept-based
+        models the mean of label and concept error) after which the training stops; 0 for never. The
+        weights are those of the last epoch.
     logger : list of {"tensorboard", "wandb", "mlflow"}
         Trackers besides ``metrics.csv``, which is always written (in the seed: ``tensorboard``).
     """
@@ -47,6 +51,7 @@ class TrainingSettings:
     threads: int | None = None
     channels_last: bool = True
     clip_gradient: float = 0.0
+    patience: int = 0
     logger: tuple[Tracker, ...] = ()
 
     def __post_init__(self) -> None:
@@ -56,6 +61,7 @@ class TrainingSettings:
             ("devices", 1),
             ("threads", 1),
             ("clip_gradient", 0),
+            ("patience", 0),
         ):
             value = getattr(self, name)
             if value is not None and not value >= least:

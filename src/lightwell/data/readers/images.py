@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,6 +122,26 @@ def decode_all(
         stack[row] = pixels
         coloured = coloured or pixels.shape[2] == 3
     return stack if coloured else np.ascontiguousarray(stack[..., :1])
+
+
+def read_picture(path: Path, most: tuple[int, int], least: int) -> NDArray[np.uint8]:
+    """Return one picture, uint8 (height, width, 3), shrunk to lie within ``most`` (width, height).
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or is less than ``least`` pixels wide or high after that.
+    """
+    from PIL import Image
+
+    if not path.is_file() or path.stat().st_size > MAX_FILE:
+        raise _refused(str(path), "no such file" if not path.is_file() else f"{path.stat().st_size} bytes")
+    pixels = decode(path.read_bytes(), str(path))
+    picture = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).copy())
+    picture.thumbnail(most)
+    if min(picture.size) < least:
+        raise _refused(str(path), f"{picture.width} x {picture.height} pixels, less than {least}")
+    return np.array(picture)
 
 
 def _refused(where: str, got: str) -> DataError:

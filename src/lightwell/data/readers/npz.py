@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from lightwell.core.files import load_arrays
 from lightwell.data.readers.parts import assemble
 from lightwell.data.readers.trees import check_expansion
 
+_PIECE = 64 * 1024**2  # bytes of rows read at a time
 _EXTRAS = ("factors", "factor_names", "concepts", "concept_names")
 
 
@@ -94,13 +97,69 @@ def check_headers(path: Path) -> None:
     DataError
         If a member holds objects, is not an array, or declares far more than the file can hold.
     """
+    with _explained(path), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        check_expansion(sum(m.file_size for m in members), path.stat().st_size, path)
+        for member in members:
+            with archive.open(member) as handle:
+                _check_header(handle, member, path)
+
+
+def member_array(path: Path, key: str, limit: int) -> NDArray[Any]:
+    """Return one array of an ``.npz`` of at most ``limit`` bytes; no other member is looked at.
+
+    Raises
+    ------
+    DataError
+        As :func:`member_rows` does, or if it is larger.
+    """
+    shape, dtype, pieces = member_rows(path, key)
+    if int(np.prod(shape, dtype=object)) * dtype.itemsize > limit:
+        raise DataError(
+            "an array larger than it can be", where=f"{path}:{key}", expected=f"{limit} bytes", got=shape
+        )
+    return np.concatenate([np.empty((0, *shape[1:]), dtype), *pieces])
+
+
+def member_rows(path: Path, key: str) -> tuple[tuple[int, ...], np.dtype[Any], Iterator[NDArray[Any]]]:
+    """Return shape, type and, piece by piece, the rows of one array of an ``.npz``, however large.
+
+    Only this member is looked at, so that others may hold objects.
+
+    Raises
+    ------
+    DataError
+        If the file or the member is missing, damaged, holds objects, or declares more than it holds.
+    """
+    with _explained(path), zipfile.ZipFile(path) as archive:
+        if f"{key}.npy" not in archive.namelist():
+            held = ", ".join(name.removesuffix(".npy") for name in archive.namelist()[:10])
+            raise DataError("this file lacks an array", where=path, expected=key, got=held)
+        member = archive.getinfo(f"{key}.npy")
+        check_expansion(member.file_size, path.stat().st_size, path)
+        with archive.open(member) as handle:
+            shape, dtype = _check_header(handle, member, path)
+    return shape, dtype, _pieces(path, member, shape, dtype)
+
+
+def _pieces(
+    path: Path, member: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Iterator[NDArray[Any]]:
+    size = max(int(np.prod(shape[1:])) * dtype.itemsize, 1)
+    at_once = max(_PIECE // size, 1)
+    with _explained(path), zipfile.ZipFile(path) as archive, archive.open(member) as handle:
+        _check_header(handle, member, path)
+        for start in range(0, shape[0], at_once):
+            rows = min(at_once, shape[0] - start)
+            content = handle.read(rows * size)
+            yield np.frombuffer(content, dtype).reshape(rows, *shape[1:])
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Say that an ``.npz`` is damaged in a user's words."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            check_expansion(sum(m.file_size for m in members), path.stat().st_size, path)
-            for member in members:
-                with archive.open(member) as handle:
-                    _check_header(handle, member, path)
+        yield
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             "this file is damaged, or not an .npz",
@@ -110,7 +169,7 @@ def check_headers(path: Path) -> None:
         ) from error
 
 
-def _check_header(handle: Any, member: zipfile.ZipInfo, path: Path) -> None:
+def _check_header(handle: Any, member: zipfile.ZipInfo, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = npy.read_magic(handle)
     reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = reader(handle)
@@ -129,3 +188,4 @@ def _check_header(handle: Any, member: zipfile.ZipInfo, path: Path) -> None:
             expected=f"{declared} bytes for shape {shape}",
             got=f"{member.file_size} bytes",
         )
+    return shape, dtype

@@ -25,6 +25,7 @@ from lightwell.models.scorers.contract import Scorer
 from lightwell.models.scorers.features import ClassMeans, Mahalanobis, NearestNeighbours
 from lightwell.models.scorers.logits import Energy, MaxLogit, MaxSoftmax
 from lightwell.models.scorers.openmax import OpenMax
+from lightwell.models.scorers.own import PrototypeDistance, Reconstruction
 
 __all__ = [
     "SCORERS",
@@ -41,6 +42,8 @@ __all__ = [
     "NearestNeighbours",
     "OneSidedDistance",
     "OpenMax",
+    "PrototypeDistance",
+    "Reconstruction",
     "RelativeBlockSum",
     "Scorer",
     "make_scorer",
@@ -63,6 +66,8 @@ SCORERS: dict[str, type[Scorer]] = {
         OpenMax,
         AnchorClusters,
         CorrectedAnchorClusters,
+        Reconstruction,
+        PrototypeDistance,
     )
 }
 

@@ -35,8 +35,8 @@ def about(
         The word that names it, and one line.
     source : tuple
         Paper, venue, year, link, reference code and its licence.
-    consumes : {"codes", "logits"}
-        What it reads.
+    consumes : {"codes", "logits", "scores"}
+        What it reads; ``scores`` are those of the model itself.
     not_for : str
         When not to use it.
     """

@@ -69,21 +69,14 @@ def filter_correlation(weights: ArrayLike, names: Sequence[str]) -> Figure:
 
     Parameters
     ----------
-    weights : array, shape (K, k, channels, height, width)
-        Filters by class.
-    names : sequence of str
-        Names of the K classes.
+    weights, names
+        As in :func:`class_filters`, which raises the same.
 
     Returns
     -------
     matplotlib.figure.Figure
         K*k rows and columns; Pearson correlation over all weights of a filter. A constant filter has none:
         its cells stay empty.
-
-    Raises
-    ------
-    DataError
-        If there is not one block of finite filters a name.
 
     Examples
     --------

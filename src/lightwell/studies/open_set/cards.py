@@ -38,7 +38,7 @@ def choose(model: Model, done: Measured, data: OpenSetData, seed: int) -> dict[s
     """
     rows = _rows(done, seed)
     images = _images(data, rows)
-    kept: dict[str, NDArray[Any]] = {"rows": rows, "images": images.inputs}
+    kept: dict[str, NDArray[Any]] = {"rows": rows, "images": np.asarray(images.inputs)}
     if done.anchors is not None:
         maps = spatial_maps(axis_maps(model, images), done.anchors.n_features)
         check_spatial(maps, done.test.codes[rows], done.anchors.n_features)

@@ -12,11 +12,11 @@ import yaml
 from numpy.typing import NDArray
 
 from lightwell.core.errors import DataError
-from lightwell.core.files import read_json
 from lightwell.core.findings import Findings
 from lightwell.core.representation import Representation
 from lightwell.models.saved import Decision, load_decision
 from lightwell.report import Table
+from lightwell.training.run import read_status
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,18 @@ class Stored:
     @classmethod
     def read(cls, folder: Path) -> Stored:
         """Read a run folder; a run without findings is refused."""
+        status = read_status(folder)
         if not (folder / "findings.json").is_file():
             raise DataError(
                 "this run has no findings yet",
                 where=folder,
-                fix="Let it finish: run the same command with --resume.",
+                got=f"the status {status.get('status')}",
+                fix="Let it finish; if none is at work on it, run the same command with --resume.",
             )
         settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
         return cls(
             folder,
-            read_json(folder / "run.json"),
+            status,
             settings,
             Findings.read(folder / "findings.json"),
             Representation.load(folder / "representation" / "train.npz"),
@@ -69,6 +71,11 @@ class Stored:
     def score(self) -> str:
         """Name of the score that decides."""
         return self.decision.scorer.info.name
+
+    @property
+    def detectors(self) -> list[str]:
+        """Scores of foreign detectors: those that training images have not."""
+        return [name for name in self.test.scores if name not in self.train.scores]
 
     @property
     def names(self) -> tuple[str, ...]:

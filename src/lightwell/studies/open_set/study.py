@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from lightwell.core.errors import ConfigError, DataError, nearest
+from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.files import MANIFEST, save_arrays
 from lightwell.core.findings import Findings
 from lightwell.core.representation import Representation
-from lightwell.core.seeds import derive, global_seed
 from lightwell.data import SOURCES, Dataset, OpenSetData, apply_split, load, open_set_split
-from lightwell.data.augment import AugmentSettings, make_augment
+from lightwell.data.augment import AugmentSettings
 from lightwell.data.resize import resized
-from lightwell.models import method, saved
+from lightwell.models import METHODS, method, saved
 from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.rejection import ConformalRule
 from lightwell.report import Page, project
 from lightwell.studies.contract import Study
-from lightwell.studies.open_set import cards, measure, weights
-from lightwell.training import Run, TrainingSettings, fit, represent
+from lightwell.studies.learning import Recipe, as_settings, signature_of
+from lightwell.studies.open_set import cards, detectors, findings, measure, tables, weights
+from lightwell.training import Run, TrainingSettings, represent
 from lightwell.training.run import log
 
 BASELINE = "softmax"
+_TAKEN = (BASELINE, "linear_probe")  # last words of findings that a detector's score must not have
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,10 @@ class OpenSet(Study):
         Promised share of known examples refused by mistake.
     score : str or None
         Unknown score that decides; None is the method's default (in the seed: ``osr_score``).
+    detectors : str
+        Foreign unknown scores to measure beside our own: ``module:name``, several with commas. Each is called
+        with the trained network (images to logits) and gives an object with ``fit(loader)`` and
+        ``predict(images)``, larger = more unknown: the shape of pytorch-ood's detectors.
     map : {"auto", "tsne", "pca", "pacmap", "umap"}
         How the map is drawn.
     n_resamples : int
@@ -114,6 +119,7 @@ class OpenSet(Study):
     calibration: float = 0.1
     false_refusal: float = 0.05
     score: str | None = None
+    detectors: str = ""
     map: Literal["auto", "tsne", "pca", "pacmap", "umap"] = "auto"
     n_resamples: int = 1000
     seed: int = 0
@@ -130,12 +136,23 @@ class OpenSet(Study):
                 raise ConfigError(
                     "setting is out of range", where=name, expected=f"{least} or more", got=value
                 )
+        if not self.data.strip():
+            raise ConfigError(
+                "no data set is named", where="data", fix="`lightwell data list` tells the names; or a path."
+            )
         if self.known is not None:
             names = self.known.split(",") if isinstance(self.known, str) else self.known
             object.__setattr__(self, "known", tuple(str(name).strip() for name in names))
         kind = method(self.method)
-        object.__setattr__(self, "model", _as_settings(self.model, kind.Settings))
-        object.__setattr__(self, "baseline", _as_settings(self.baseline, method(BASELINE).Settings))
+        if not kind.scores:
+            raise ConfigError(
+                "this method names no unknown scores: it makes no class scores of images and labels alone",
+                where="method",
+                expected=" or ".join(name for name in METHODS if method(name).scores),
+                got=self.method,
+            )
+        object.__setattr__(self, "model", as_settings(self.model, kind.Settings))
+        object.__setattr__(self, "baseline", as_settings(self.baseline, method(BASELINE).Settings))
         if self.score is not None and self.score not in kind.scores:
             raise ConfigError(
                 "this method has no such score",
@@ -152,18 +169,26 @@ class OpenSet(Study):
 
     @property
     def label(self) -> str:
-        """Data, classes, method and seed, as one word."""
+        """Data, classes, method and seed, as one word; a hash of all else that is not preset ``small``."""
+        name = Path(self.data).stem
         classes = self.split if self.known is None else "known-" + "-".join(map(str, self.known))
-        words = f"{Path(self.data).stem}_{classes}_{self.method}_seed{self.seed}"
-        return "".join(c if c.isalnum() or c in "-_" else "-" for c in words)[:120]
+        words = f"{name}_{classes}"[:90] + f"_{self.method}_seed{self.seed}"
+        plain = self.from_preset(
+            "small", data=self.data, split=self.split, method=self.method, seed=self.seed
+        )
+        if self != plain or name != self.data:
+            words += "_" + sha256(replace(self, seed=0).to_yaml().encode()).hexdigest()[:6]
+        return "".join(c if c.isalnum() or c in "-_" else "-" for c in words)
 
     def run(self, run: Run, dataset: Dataset | None = None) -> Findings:
         """Train, represent, score and explain; write everything but the page."""
         _check_map(self.map)
+        foreign = detectors.imported(self.detectors, {*method(self.method).scores, *_TAKEN})
         data = self.open_set_data(dataset)
         train, held_out = _hold_out(data.train, self.calibration)
         _check_hold_out(train, held_out, self.false_refusal)
-        signature = _signature(train, self.network, self.encoder)
+        signature = signature_of(train, self.network, self.encoder)
+        warnings = _seen_before(self.encoder, data)
         run.record(
             data={
                 "name": self.data if dataset is None else dataset.name,
@@ -192,9 +217,12 @@ class OpenSet(Study):
             log.info("%s: trained", name)
             views = _views(model, train, held_out, data)
             done = measure.measure(model, views, options)
+            saved.save(model, folder / "model", decision=done.decision, card=_card(model, data, done, self))
+            if name == self.method:  # the model is saved: where a detector breaks off, nothing is lost
+                parts = {"calibration": [held_out], "test": [data.test, data.unknown]}
+                done = done.with_scores(detectors.scores(foreign, model, train, parts, self.seed))
             for part, view in done.views.items():
                 view.save(folder / "representation" / f"{part}.npz")
-            saved.save(model, folder / "model", decision=done.decision, card=_card(model, data, done, self))
             measured.append(done)
             if name == self.method:
                 save_arrays(
@@ -203,12 +231,13 @@ class OpenSet(Study):
                 weights.keep(model, run.path("representation"))
         if run.follower:
             return Findings()
-        findings = measure.findings(measured, data, options)
-        measure.write_tables(run.path("tables"), measured[0], data)
-        run.record(warnings=findings.warnings)
-        findings.add(*measure.costs(run))
-        findings.write(run.path("findings.json"))
-        return findings
+        found = findings.collect(measured, data, options)
+        tables.write(run.path("tables"), measured[0], data)
+        found.warnings += warnings
+        run.record(warnings=found.warnings)
+        found.add(*findings.costs(run))
+        found.write(run.path("findings.json"))
+        return found
 
     @staticmethod
     def page(folder: Path) -> Page:
@@ -263,38 +292,12 @@ class OpenSet(Study):
         self, name: str, signature: Signature, train: Dataset, held_out: Dataset, folder: Path, run: Run
     ) -> Model:
         """Return the trained model, read from the folder where a resumed run has it already."""
-        if run.resume and (folder / "model" / MANIFEST).is_file():
-            return saved.load(folder / "model")
-        is_main = name == self.method
-        settings = self.model if is_main else self.baseline
         optimizer = self.optimizer
         if name == BASELINE and self.baseline_lr is not None:
             optimizer = replace(optimizer, lr=self.baseline_lr)
-        with global_seed(self.seed, "weights", name):
-            model = method(name)(signature, settings, optimizer)
-            _check_network(model)
-        fit(
-            model,
-            model.training_data(train, self.seed),
-            self.training,
-            folder,
-            validation=held_out,
-            augment=make_augment(self.augment),
-            seed=derive(self.seed, "training") % 2**31,
-            resume=run.resume,
-        )
-        return model
-
-
-def _as_settings(value: Any, kind: type[Any]) -> Any:
-    """Return settings of this type from nothing, a mapping, or settings."""
-    if isinstance(value, Mapping):
-        known = set(kind.__dataclass_fields__)
-        for key in value:
-            if key not in known:
-                raise ConfigError("unknown setting", where="model", got=repr(key), fix=nearest(key, known))
-        return kind(**value)
-    return kind() if value is None or not isinstance(value, kind) else value
+        settings = self.model if name == self.method else self.baseline
+        recipe = Recipe(name, settings, optimizer, self.training, self.augment, self.seed)
+        return recipe.model(signature, train, held_out, folder, run)
 
 
 def _first(labels: NDArray[np.int64], n: int) -> NDArray[np.int64]:
@@ -310,22 +313,6 @@ def _first(labels: NDArray[np.int64], n: int) -> NDArray[np.int64]:
 def _check_map(name: Literal["auto", "tsne", "pca", "pacmap", "umap"]) -> None:
     """Refuse a map whose package is missing before hours of training, not after."""
     project(np.zeros((1, 1)), method=name)
-
-
-def _check_network(model: Model) -> None:
-    """Send two black images through a new model: a body of the user's own may not take them."""
-    height, width, channels = model.signature.image_shape
-    try:
-        with torch.no_grad():
-            model.eval()(torch.zeros(2, channels, height, width))
-    except Exception as error:
-        raise ConfigError(
-            f"the network does not take images of {height} x {width} ({type(error).__name__}: {error})",
-            where=model.signature.encoder or model.signature.network,
-            expected="feature maps of shape B×C'×h×w from B×C×H×W, C' being out_channels",
-            fix="Mend it, or change the images with image_size.",
-        ) from error
-    model.train()
 
 
 def _check_hold_out(train: Dataset, held_out: Dataset, rate: float) -> None:
@@ -349,25 +336,27 @@ def _check_hold_out(train: Dataset, held_out: Dataset, rate: float) -> None:
         )
 
 
+def _seen_before(encoder: str, data: OpenSetData) -> list[str]:
+    """Warn where an encoder, the folder of a saved model, was trained on classes that play unknown."""
+    if not (encoder and (Path(encoder) / MANIFEST).is_file()):
+        return []
+    seen = saved.classes_seen(Path(encoder))
+    names = [name for name in data.split.unknown if name in seen]
+    if not names:
+        return []
+    warning = (
+        f"The encoder was trained on classes that play unknown here: {', '.join(names)}. What is called "
+        "unknown was seen in training, so these numbers do not tell how unseen classes are refused. Choose a "
+        "split whose unknown classes the encoder has never seen, or another encoder."
+    )
+    log.warning(warning)
+    return [warning]
+
+
 def _hold_out(train: Dataset, share: float) -> tuple[Dataset, Dataset]:
     """Part the known training images; the same images are held out whatever the seed of the run."""
     kept, held_out = train.split(1 - share, share, seed=0)
     return kept, held_out
-
-
-def _signature(train: Dataset, network: str, encoder: str) -> Signature:
-    """Return the model's signature, with the statistics of the images it is trained on."""
-    pixels = train.inputs.reshape(-1, train.inputs.shape[-1])
-    # Counting grey levels is exact and needs no float copy of the images.
-    counts = [np.bincount(channel, minlength=256) for channel in pixels.T]
-    level = np.arange(256) / 255
-    mean = [float(c @ level / c.sum()) for c in counts]
-    std = [
-        max(float(np.sqrt(c @ (level - m) ** 2 / c.sum())), 1e-6) for c, m in zip(counts, mean, strict=True)
-    ]
-    height, width, channels = train.image_shape
-    shape = (height, width, channels)
-    return Signature(train.class_names, shape, network, tuple(mean), tuple(std), encoder)
 
 
 def _views(model: Model, train: Dataset, held_out: Dataset, data: OpenSetData) -> dict[str, Representation]:

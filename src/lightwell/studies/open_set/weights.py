@@ -17,7 +17,7 @@ FILE = "filters.npz"
 
 def keep(model: Model, folder: Path) -> None:
     """Write the last convolution's filters by class, shape (K, k, C', h, w), where the model has any."""
-    last = getattr(model.head, "last_conv", None)
+    last = getattr(getattr(model, "head", None), "last_conv", None)
     if last is None or model.anchors is None:
         return
     weight = last.weight.detach().cpu().numpy()

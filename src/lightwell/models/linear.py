@@ -1,0 +1,45 @@
+"""Classifiers whose logits a linear layer makes of pooled features, which have no names."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from torch import Tensor
+
+from lightwell.core.axes import Axis
+from lightwell.models.classifier import Classifier
+from lightwell.models.model import Signature
+from lightwell.models.optimizer import OptimizerSettings
+from lightwell.nets import BottleneckLinear, PooledLinear
+
+
+class LinearClassifier(Classifier):
+    """A classifier with one linear layer behind its codes, which are pooled features.
+
+    Settings of subclasses have ``head``: ``bottleneck`` (a convolution to ``features`` maps, pooled) or
+    ``linear`` (the pooled body).
+    """
+
+    has_bias: ClassVar[bool] = False
+    """Whether the linear layer has a bias."""
+    head: BottleneckLinear | PooledLinear
+
+    def __init__(
+        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
+    ) -> None:
+        super().__init__(signature, settings, optimizer)
+        s = self.settings
+        if s.head == "linear":
+            self.head = PooledLinear(self.body_channels, self.n_classes, bias=self.has_bias)
+        else:
+            self.head = BottleneckLinear(self.body_channels, s.features, self.n_classes, bias=self.has_bias)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """One opaque axis: nothing ties a dimension to a class."""
+        width = self.head.linear.in_features
+        return (Axis("features", "opaque", tuple(range(width)), "pooled features, without names"),)
+
+    def logits(self, codes: Tensor) -> Tensor:
+        """Return class logits B×K."""
+        return cast("Tensor", self.head.linear(codes))
