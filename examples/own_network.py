@@ -27,7 +27,7 @@ def main() -> None:
     mine = Dataset.from_arrays(digits.inputs, digits.labels, name="mine")
     run = study("open-set").from_preset("smoke", known=["0", "1", "2", "3"], network=f"{__name__}:body")
     findings = run("runs/own-network", dataset=mine)
-    for name in ("accuracy", "auroc.one_sided", "auroc.msp.softmax"):
+    for name in ("accuracy", "auroc.mahalanobis", "auroc.msp.softmax"):
         found = findings[name]
         print(
             f"{name}: {found.value:.3f} in [{found.low:.3f}, {found.high:.3f}], chance {found.null.value:.3f}"

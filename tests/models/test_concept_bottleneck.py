@@ -74,7 +74,7 @@ def test_the_classifier_reads_contrasts_without_bias():
 
 
 def test_no_concepts_no_bottleneck():
-    with pytest.raises(ConfigError, match="needs two classes or more, and concepts.*2 classes, 0 concepts"):
+    with pytest.raises(ConfigError, match=r"needs two classes or more, and concepts.*2 classes, 0 concepts"):
         Cbnm(Signature(("a", "b"), (8, 8, 1)))
     with pytest.raises(ConfigError, match=r"nothing is left for the label .*below 1"):
         CbnmSettings(concept_share=1.0)

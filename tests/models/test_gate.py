@@ -37,7 +37,7 @@ def test_thresholds_by_hand():
     assert gate.tests(NEW)["distance"].tolist() == [True, False, True, True]
     assert gate.tests(NEW)["reconstruction"].tolist() == [True, True, True, False]
     assert gate.accept(NEW).tolist() == [True, False, True, False]
-    assert gate.score(NEW).tolist() == [3 / 7, 8 / 2 if 8 / 2 < 10 / 4 else 10 / 4, 3 / 4, 50 / 7]
+    assert gate.score(NEW).tolist() == [3 / 7, min(8 / 2, 10 / 4), 3 / 4, 50 / 7]
 
 
 @pytest.mark.parametrize("quantile", [0.5, 0.8, 0.95, 1.0])
@@ -104,7 +104,7 @@ def test_bad_input_is_refused():
         OpenSetGate().fit(of([[0], [1]], [0, 1]))
     with pytest.raises(DataError, match=r"no training example of a class .*\[1\]"):
         OpenSetGate(error="").fit(of([[0], [1]], [0, 0]))
-    with pytest.raises(DataError, match="not finite .*codes, example 1"):
+    with pytest.raises(DataError, match=r"not finite .*codes, example 1"):
         OpenSetGate(error="").fit(of([[0], [np.nan]], [0, 1]))
     with pytest.raises(DataError, match=r"do not fit the gate: expected \(n, 1\), got \(1, 2\)"):
         OpenSetGate(error="").fit(KNOWN).accept(of([[0, 1]], [0]))

@@ -56,6 +56,29 @@ def test_rate_never_rises_but_at_restarts():
 # The other schedules.
 
 
+def test_the_end_is_a_line_to_the_floor():
+    settings = OptimizerSettings(lr=1.0, schedule="linear_end", warmup=0.1, floor=0.0, end_share=0.2)
+    found = [rate(e, settings, 100) for e in (0, 5, 10, 50, 80, 90, 100)]
+    assert found == pytest.approx([0, 0.5, 1, 1, 1, 0.5, 0])
+
+
+def test_a_log_warmup_rises_by_equal_factors():
+    # GlanceNets: five epochs of logspace(1e-7, 1e-3, 5), then the rate itself.
+    settings = OptimizerSettings(
+        lr=1e-3, schedule="constant", warmup=4, warmup_shape="log", floor=1e-4, update="epoch"
+    )
+    assert [rate(e, settings) for e in range(6)] == pytest.approx([1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-3])
+    with pytest.raises(ConfigError, match=r"optimizer.floor\): .*above 0 for a log warm-up, got 0"):
+        OptimizerSettings(warmup_shape="log", floor=0)
+
+
+def test_exponential_decay_is_a_drop_each_epoch():
+    settings = OptimizerSettings(
+        lr=1.0, schedule="drop", drop_epoch=1, drop_factor=0.8, drops=99, warmup=0, update="epoch"
+    )
+    assert [rate(e, settings) for e in range(4)] == pytest.approx([1, 0.8, 0.64, 0.512])
+
+
 def test_one_cosine():
     settings = OptimizerSettings(lr=1.0, schedule="cosine", warmup=0, floor=0)
     found = [rate(e, settings, 8) for e in (0, 2, 4, 6, 8)]

@@ -237,7 +237,10 @@ def test_build_takes_a_body_as_it_is(user_module):
     ("name", "words"),
     [
         ("vgg23", "Did you mean 'vgg32'"),
-        ("resnet", "Choose one of: module:function of your own, small, vgg32"),
+        (
+            "resnet",
+            r"Choose one of: conv64, deep-linear, light32, .*mlp, module:function .*vgg32, wide64",
+        ),
         ("no_such_module_of_a_user:f", "cannot import.*PYTHONPATH"),
         (":f", "cannot import"),
         ("house_of_a_user:doubling", "no function 'doubling'.*Did you mean 'Doubling'"),

@@ -44,7 +44,7 @@ def test_encoders_have_the_published_size(name, channels, side, parameters, feat
         ("mlp", 10, (28, 28, 1), 1_408 + 16_512 + 101_136),
         ("shallow-linear", 10, (28, 28, 1), 4_400 + 314_384),
         ("deep-linear", 10, (28, 28, 1), 1_100 + 20_200 + 80_400 + 401_000 + 784_784),
-        ("deconv64", 64, (64, 64, 3), 65 * 65_536 + 13_107_712 + 3_277_056 + 819_328 + 2 * 896 + 6_147),
+        ("deconv64", 3, (64, 64, 3), 4 * 65_536 + 13_107_712 + 3_277_056 + 819_328 + 2 * 896 + 6_147),
     ],
 )
 def test_decoders_have_the_published_size(name, code_size, shape, parameters):

@@ -144,7 +144,7 @@ def test_what_comes_later_wins(tmp_path):
         ("--train-images 1", r"in train_images\): expected 2 or more"),
         ("--image-size 3", r"in image_size\): expected 4 or more"),
         ("--method difar", r"unknown method: got 'difar'. Did you mean 'difair'"),
-        ("--score mls", r"no such score \(in score\): expected one_sided or"),
+        ("--score mls", r"no such score \(in score\): expected mahalanobis or"),
         ("--config nowhere.yaml", r"cannot be read \(in nowhere.yaml\)"),
     ],
 )

@@ -102,7 +102,7 @@ def test_findings_have_the_names_of_the_design(smoke_run):
     assert {f"{measure}.{score}" for measure in OF_A_SCORE for score in SCORES} <= names
     rules = ("per_class", "global", "global_distance", "radius")
     assert {f"{m}.{r}" for m in ("false_refusal", "detection") for r in rules} <= names
-    assert {f"auroc_difference.one_sided.{rival}" for rival in ("msp", "mls")} <= names
+    assert {f"auroc_difference.mahalanobis.{rival}" for rival in ("msp", "mls")} <= names
     assert {"accuracy", "accuracy.softmax", "inside_sphere_share", "macro_f1"} | COSTS <= names
     assert all(re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", name) for name in names)
 
@@ -118,8 +118,8 @@ def test_every_number_stands_beside_its_null_and_inside_its_interval(smoke_run):
     assert found["oscr.distance"].null.value == pytest.approx(found["accuracy"].value / 2)
     assert found["false_refusal.per_class"].null.value == 0.05
     for rival in ("msp", "mls"):
-        gap = found["auroc.one_sided"].value - found[f"auroc.{rival}.softmax"].value
-        assert found[f"auroc_difference.one_sided.{rival}"].value == pytest.approx(gap, abs=1e-12)
+        gap = found["auroc.mahalanobis"].value - found[f"auroc.{rival}.softmax"].value
+        assert found[f"auroc_difference.mahalanobis.{rival}"].value == pytest.approx(gap, abs=1e-12)
 
 
 def test_the_global_distance_rule_is_one_quantile_of_the_held_out_distances(smoke_run):

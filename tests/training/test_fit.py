@@ -237,6 +237,36 @@ def test_interrupted_while_validating_the_model_is_back_in_training_mode(tmp_pat
     assert all(part.training for part in model.modules())
 
 
+class Stale(Softmax):
+    """Its criterion falls for three epochs, and then never again."""
+
+    criterion = "error"
+
+    def measures(self, images, labels):
+        return {"error": torch.tensor(1.0 / min(self.current_epoch + 1, 3))}
+
+
+def stale():
+    model = toy_model()
+    model.__class__ = Stale
+    return model
+
+
+def test_it_stops_when_the_criterion_stands_still(tmp_path):
+    settings = {"patience": 2, "epochs": 9}
+    _, rows = train(tmp_path, model=stale(), **settings)
+    assert len(rows) == 5
+    _, again = train(tmp_path, model=stale(), resume=True, **settings)
+    assert again == rows  # it had stopped: resuming adds nothing
+
+
+def test_patience_without_a_criterion_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"nothing tells .*training.patience\).*got Softmax"):
+        train(tmp_path, patience=3)
+    with pytest.raises(ConfigError, match="Stale without held-out images"):
+        fit(stale(), toy_data(), TrainingSettings(patience=3), tmp_path)
+
+
 def test_dataset_arrays_are_untouched(tmp_path):
     data = toy_data()
     before = data.inputs.copy(), data.labels.copy()

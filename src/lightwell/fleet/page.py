@@ -12,6 +12,7 @@ from lightwell.fleet.agreement import seed_agreements
 from lightwell.fleet.cells import Outcome
 from lightwell.fleet.table import Row, read_rows, readable_table, write_tables
 from lightwell.report import Block, Figure, Note, Page, Section, Table, Text, figures
+from lightwell.training.run import read_status
 
 _HEADS = ("accuracy", "auroc", "oscr")
 
@@ -97,7 +98,7 @@ def _statuses(folder: Path) -> dict[str, dict[str, Any]]:
     """Return ``run.json`` of every cell of the grid, empty where there is none yet."""
     labels = [str(entry["label"]) for entry in read_json(folder / "fleet.json")["cells"]]
     paths = {label: folder / "cells" / label / "run.json" for label in labels}
-    return {label: dict(read_json(path)) if path.is_file() else {} for label, path in paths.items()}
+    return {label: read_status(path.parent) if path.is_file() else {} for label, path in paths.items()}
 
 
 def _spreads(rows: Sequence[Row]) -> tuple[Block, ...]:

@@ -153,9 +153,17 @@ class Difair(Classifier):
         ),
     )
     Settings = DifairSettings
-    # One-sided first: of those that the evidence adds up to, the best on folds of pseudo-unknown classes.
-    scores = ("one_sided", "relative_block_sum", "block_sum", "distance", "mos", "class_means", "mahalanobis")
-    scores += ("knn",)
+    # First the one that was ahead on folds of pseudo-unknown classes.
+    scores = (
+        "mahalanobis",
+        "relative_block_sum",
+        "one_sided",
+        "block_sum",
+        "distance",
+        "mos",
+        "class_means",
+        "knn",
+    )
     anchors: Anchors
     settings: DifairSettings
     head: PooledHead

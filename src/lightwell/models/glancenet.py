@@ -106,7 +106,7 @@ class GlanceNet(Vae):
     """Concept-based VAE with a class-conditional prior.
 
     The first latents stand for the concept columns of the signature, in their order; the others are opaque.
-    A linear classifier reads ``tanh(z/2)`` of the concept latents only. Without concepts it reads all latents,
+    A linear classifier reads ``tanh(z/2)`` of the concept latents only. Without concepts it reads all,
     and is a class-conditional VAE.
 
     Examples

@@ -132,7 +132,7 @@ def learning_rate(settings: OptimizerSettings, epoch: float, epochs: int) -> flo
     if epoch < warmup:
         start, end = settings.lr * settings.floor, shape(warmup)
         if settings.warmup_shape == "log":
-            return start ** (1 - epoch / warmup) * end ** (epoch / warmup)
+            return float(start * (end / start) ** (epoch / warmup))
         return start + (end - start) * epoch / warmup
     return shape(epoch)
 

@@ -1,7 +1,7 @@
 """Loss terms of variational autoencoders, as functions of tensors.
 
 Codes z, posterior means and log-variances are B×D. Formulas are those of Locatello et al., "Challenging
-Common Assumptions in the Unsupervised Learning of Disentangled Representations", ICML 2019, and their library.
+Common Assumptions in the Unsupervised Learning of Disentangled Representations", ICML 2019, and its library.
 """
 
 from __future__ import annotations

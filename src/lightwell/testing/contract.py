@@ -87,7 +87,7 @@ def _readings(model: Model) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
 def check_state_is_restored(make_model: MakeModel) -> None:
     """Require modes, hooks, ``requires_grad``, gradients, weights and random state as they were.
 
-    Three ways: through ``represent`` and ``axis_maps``, where it has them, on a model in a mixed state; called
+    Three ways: through ``represent`` and, where it has any, ``axis_maps`` on a model in a mixed state; called
     directly in evaluation mode; and its losses in evaluation mode, as after each epoch.
     """
     model = seeded(make_model)
