@@ -14,7 +14,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
 
-demo: setup  ## train on the embedded digits and write a report
+demo: setup  ## run every study on data that need no file
 	$(BIN)/lightwell demo
 
 test: setup  ## fast tests and every example of the documentation

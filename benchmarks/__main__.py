@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import light, report, scorers, scores, training
+from benchmarks import dci, light, report, scorers, scores, training
 
 if __name__ == "__main__":
-    for module in (light, scores, scorers, report, training):
+    for module in (light, scores, dci, scorers, report, training):
         for line in module.lines():
             print(line, flush=True)

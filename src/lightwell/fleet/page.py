@@ -8,13 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from lightwell.core.files import read_json, write_table
+from lightwell.fleet import along
 from lightwell.fleet.agreement import seed_agreements
 from lightwell.fleet.cells import Outcome
 from lightwell.fleet.table import Row, read_rows, readable_table, write_tables
 from lightwell.report import Block, Figure, Note, Page, Section, Table, Text, figures
 from lightwell.training.run import read_status
 
-_HEADS = ("accuracy", "auroc", "oscr")
+_HEADS = (
+    "accuracy",
+    "auroc",
+    "oscr",
+    "label_accuracy",
+    "concept_accuracy",
+    "alignment",
+    "explicitness",
+    "mig",
+)
 
 
 def write_results(folder: Path, outcomes: Sequence[Outcome] = ()) -> list[Row]:
@@ -57,9 +67,15 @@ def build(folder: Path, rows: Sequence[Row], agreements: Block, outcomes: Sequen
     main = [
         r for r in rows if r.measure.partition(".")[0] in _HEADS and "one_to_one" not in r.measure
     ] or rows
+    curves = tuple(along.curves(rows, record["axes"]))
+    caution: list[Block] = [Text(_CAUTION)] if record["study"] == "open-set" else []
+    drawn = [Section("Along a setting", curves)] if curves else []
+    if not curves or any(row.measure.startswith("auroc.") for row in rows):
+        drawn.append(Section("Spread over splits", _spreads(main)))
     return Page(
         title=f"Fleet of {record['study']}",
-        lead="Each number is a mean over splits, each split first a mean over its seeds.",
+        lead="Each number is a mean over splits, each split first a mean over its seeds. Where a study has "
+        "no splits, its seeds stand in their place.",
         facts={
             "study": record["study"],
             "preset": record["preset"],
@@ -67,8 +83,8 @@ def build(folder: Path, rows: Sequence[Row], agreements: Block, outcomes: Sequen
             "cells": f"{finished} of {len(statuses)} finished",
         },
         sections=(
-            Section("Spread over splits", _spreads(rows)),
-            Section("Main measures", (readable_table(main), Text(_CAUTION))),
+            *drawn,
+            Section("Main measures", (readable_table(main), *caution)),
             Section("All measures", (readable_table(rows),)),
             Section("Agreement of seeds", (agreements,)),
             Section("Cells", (_cells(statuses, reasons),)),
@@ -102,8 +118,8 @@ def _statuses(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _spreads(rows: Sequence[Row]) -> tuple[Block, ...]:
-    """Return one figure for each data set and family: the AUROC of every score, or else every measure."""
-    wanted = [r for r in rows if r.measure.startswith("auroc.") and "one_to_one" not in r.measure]
+    """Return one figure for each data set and family: of every AUROC, or else of every main measure."""
+    wanted = [r for r in rows if r.measure.startswith("auroc.")]
     measure = "AUROC" if wanted else "value"
     groups: dict[tuple[str, str], dict[str, Row]] = {}
     for row in wanted or rows:

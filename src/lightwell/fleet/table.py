@@ -20,7 +20,7 @@ from lightwell.report import Cell, Table, markdown
 from lightwell.report.names import clean
 from lightwell.report.tables import format_value
 
-# Measures of the study open-set that the table holds; of other studies it holds all.
+# Measures that the table holds; of studies that are not listed it holds all.
 MEASURES = {
     "open-set": (
         "accuracy",
@@ -30,7 +30,21 @@ MEASURES = {
         "detection",
         "inside_sphere_share",
         "cpu_seconds.training",
-    )
+    ),
+    "concepts": (
+        "label_accuracy",
+        "linear_probe.label_accuracy",
+        "concept_accuracy",
+        "concept_rmse",
+        "alignment",
+        "completeness",
+        "explicitness",
+        "empty_columns",
+        "mig",
+        "dci",
+        "reconstruction_error",
+        "cpu_seconds.training",
+    ),
 }
 _OWN_AXES = ("data", "split", "method", "seed")
 
@@ -148,7 +162,8 @@ def finished_cells(folder: Path) -> Iterator[FinishedCell]:
         if status.get("status") != "finished":
             continue
         settings, data = _settings(place / "config.yaml"), status.get("data") or {}
-        split = str(data.get("split") or settings.get("split") or "")
+        # Where a study has no splits, its seeds stand in their place: what a mean is over.
+        split = str(data.get("split") or settings.get("split") or f"seed/{settings.get('seed', 0)}")
         variant = ", ".join(f"{k} {v}" for k, v in entry["axes"].items() if k not in _OWN_AXES)
         yield FinishedCell(place, settings, str(data.get("fingerprint")), split, variant)
 

@@ -1,7 +1,7 @@
 """The report room: findings and arrays in, figures, tables and one HTML page out. It never imports torch."""
 
 from lightwell.report import figures
-from lightwell.report.blocks import Block, Figure, Note, Numbers, Section, Text
+from lightwell.report.blocks import Animation, Block, Figure, Note, Numbers, Section, Text
 from lightwell.report.compare import compare
 from lightwell.report.figures import Card
 from lightwell.report.page import Page
@@ -9,6 +9,7 @@ from lightwell.report.projection import project
 from lightwell.report.tables import Cell, Table, findings_table, markdown
 
 __all__ = [
+    "Animation",
     "Block",
     "Card",
     "Cell",

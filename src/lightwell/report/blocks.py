@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import matplotlib.figure
+import numpy as np
+from numpy.typing import NDArray
 
 from lightwell.core.errors import ConfigError
 from lightwell.core.findings import Estimate, Findings
@@ -54,6 +56,49 @@ class Figure:
                 raise ConfigError(
                     f"a figure of a report needs '{entry}'", where=self.name or self.caption, got="nothing"
                 )
+
+
+@dataclass(frozen=True)
+class Animation:
+    """A moving picture, written as an endless GIF.
+
+    Attributes
+    ----------
+    name, caption, alt : str
+        As of a :class:`Figure`.
+    frames : tuple of array of uint8, each of shape (height, width, 3)
+        One or more, of one size.
+    milliseconds : int
+        How long each is shown.
+
+    Raises
+    ------
+    ConfigError
+        If the name, the alternative text or the frames are empty.
+
+    Examples
+    --------
+    >>> Animation("walk", (np.zeros((4, 6, 3), np.uint8),) * 2, "A walk.", "A dot goes right.").size
+    (6, 4)
+    """
+
+    name: str
+    frames: tuple[NDArray[np.uint8], ...]
+    caption: str
+    alt: str
+    milliseconds: int = 100
+
+    def __post_init__(self) -> None:
+        if not (self.name.strip() and self.alt.strip() and self.frames):
+            raise ConfigError(
+                "a moving picture needs a name, frames and 'alt'", where=self.name or self.caption
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width, _ = self.frames[0].shape
+        return width, height
 
 
 @dataclass(frozen=True)
@@ -149,7 +194,7 @@ class Numbers:
         return tuple(findings if self.names is None else (findings[name] for name in self.names))
 
 
-Block: TypeAlias = Table | Figure | Text | Note | Numbers
+Block: TypeAlias = Table | Figure | Animation | Text | Note | Numbers
 
 
 @dataclass(frozen=True)
@@ -173,6 +218,8 @@ class Section:
     blocks: tuple[Block, ...]
 
 
-def figures_of(sections: Iterable[Section]) -> list[Figure]:
-    """Return the figures of these sections, in reading order."""
-    return [block for section in sections for block in section.blocks if isinstance(block, Figure)]
+def figures_of(sections: Iterable[Section]) -> list[Figure | Animation]:
+    """Return the figures of these sections, moving ones too, in reading order."""
+    return [
+        block for section in sections for block in section.blocks if isinstance(block, Figure | Animation)
+    ]

@@ -20,7 +20,7 @@ import matplotlib.figure
 
 from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.files import atomic_write, write_text
-from lightwell.report.blocks import Block, Figure, Section, figures_of
+from lightwell.report.blocks import Animation, Block, Figure, Section, figures_of
 from lightwell.report.names import clean, file_name, shorten
 from lightwell.report.tables import format_direction, format_interval, format_value, readable
 
@@ -65,7 +65,7 @@ class Page:
     summary: tuple[Block, ...] = field(default=())
 
     def write(self, folder: Path, figure_formats: Sequence[str] = ()) -> Path:
-        """Write ``report.html`` and ``figures/<name>.png`` into a folder.
+        """Write ``report.html``, ``figures/<name>.png`` and, of what moves, ``.gif`` into a folder.
 
         Parameters
         ----------
@@ -119,14 +119,27 @@ class _Picture(NamedTuple):
     height: int
 
 
-def _draw(block: Figure, stem: Path, further: Sequence[str]) -> _Picture:
+def _draw(block: Figure | Animation, stem: Path, further: Sequence[str]) -> _Picture:
     """Write one figure in every format asked for and return it for the page."""
+    if isinstance(block, Animation):
+        return _move(block, stem.with_name(f"{stem.name}.gif"))
     for kind in dict.fromkeys(["png", *further]):
         with atomic_write(stem.with_name(f"{stem.name}.{kind}")) as temporary:
             _save(block.figure, temporary, kind)
     encoded = base64.b64encode(stem.with_name(f"{stem.name}.png").read_bytes()).decode()
     width, height = (round(96 * inches) for inches in block.figure.get_size_inches())
     return _Picture(f"data:image/png;base64,{encoded}", width, height)
+
+
+def _move(block: Animation, path: Path) -> _Picture:
+    """Write a moving picture as a GIF and return it for the page."""
+    from PIL import Image
+
+    first, *others = (Image.fromarray(frame).quantize(64) for frame in block.frames)
+    with atomic_write(path) as temporary:
+        first.save(temporary, "GIF", save_all=True, append_images=others, duration=block.milliseconds, loop=0)
+    encoded = base64.b64encode(path.read_bytes()).decode()
+    return _Picture(f"data:image/gif;base64,{encoded}", *block.size)
 
 
 def _save(figure: matplotlib.figure.Figure, path: Path, kind: str) -> None:

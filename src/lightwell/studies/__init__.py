@@ -19,6 +19,14 @@ STUDIES: dict[str, tuple[str, str]] = {
         "lightwell.studies.open_set:OpenSet",
         "train on some classes, refuse the others, and say why each example was refused",
     ),
+    "concepts": (
+        "lightwell.studies.concepts:Concepts",
+        "train latents that are named concepts; say how well they align, predict and rebuild",
+    ),
+    "leakage": (
+        "lightwell.studies.leakage:LeakageStudy",
+        "train on some things, then read others off the concepts: what leaks, gated or not",
+    ),
 }
 
 

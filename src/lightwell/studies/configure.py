@@ -137,7 +137,8 @@ def presets(kind: type[Configurable]) -> list[str]:
 def preset_files(kind: type[Configurable], preset: str, *special: str) -> list[Path]:
     """Return the YAML files of a preset, the later overriding the earlier.
 
-    ``<preset>.yaml``, then ``<preset>-<method>.yaml`` and ``<preset>-<data set>.yaml`` where there are any.
+    ``<preset>.yaml``, then ``<preset>-<method>.yaml``, ``<preset>-<data set>.yaml`` and
+    ``<preset>-<method>-<data set>.yaml`` where there are any.
     A path to a file of the user's own is returned as it is.
 
     Parameters
@@ -147,7 +148,7 @@ def preset_files(kind: type[Configurable], preset: str, *special: str) -> list[P
     preset : str
         Name or path.
     *special : str
-        What the preset may have a file of its own for: the method, the data set.
+        What the preset may have a file of its own for: the method, the data set, both.
 
     Raises
     ------
@@ -214,7 +215,8 @@ def parse(kind: type[S], argv: Sequence[str], *, preset: str = "small", prog: st
     """
     first = [f"--config={preset}"] if preset.endswith((".yaml", ".yml")) else []
     chosen = {key: _peek(kind, [*first, *argv], key) for key in ("method", "data")}
-    files = preset_files(kind, preset, *map(str, chosen.values()))
+    special = [str(value) for value in chosen.values()]
+    files = preset_files(kind, preset, *special, "-".join(special))
     words = [word for file in files for word in ("--config", str(file))] + list(argv)
     parser = make_parser(kind, chosen, prog)
     try:

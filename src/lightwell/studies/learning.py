@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,14 @@ from lightwell.core.concepts import Concept
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.files import MANIFEST
+from lightwell.core.findings import Estimate
 from lightwell.core.seeds import derive, global_seed
 from lightwell.data.augment import AugmentSettings, make_augment
 from lightwell.models import method, saved
 from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.training import Run, TrainingSettings, fit
+from lightwell.training.machine import peak_memory_mb
 
 
 def as_settings(value: Any, kind: type[Any]) -> Any:
@@ -149,3 +152,28 @@ def _check_network(model: Model) -> None:
             fix="Mend it, or change the images with image_size.",
         ) from error
     model.train()
+
+
+def costs(run: Run, *trainings: Path) -> list[Estimate]:
+    """Return what a run cost so far: CPU seconds (of all, of training), wall seconds, peak memory.
+
+    Parameters
+    ----------
+    run : Run
+        The open run.
+    *trainings : Path
+        Every ``metrics.csv`` of a training; by default the run's own.
+    """
+    pairs = {
+        "cpu_seconds.training": sum(map(_training_cost, trainings or [run.path("metrics.csv")])),
+        "cpu_seconds": run.cpu_seconds,
+        "wall_seconds": run.wall_seconds,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+    return [Estimate(name, round(value, 2), higher_is_better=False) for name, value in pairs.items()]
+
+
+def _training_cost(path: Path) -> float:
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    return float(rows[-1]["cpu_seconds"]) if rows else 0.0

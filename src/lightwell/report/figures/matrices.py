@@ -74,6 +74,40 @@ def confusion_matrix(
     return figure
 
 
+def importance_matrix(values: ArrayLike, row_names: Sequence[str], column_names: Sequence[str]) -> Figure:
+    """Draw how much each code matters for each factor; aligned codes fill one cell a row.
+
+    Parameters
+    ----------
+    values : array, shape (codes, factors)
+        Importances, >= 0.
+    row_names, column_names : sequence of str
+        Names, one a code and one a factor.
+
+    Raises
+    ------
+    DataError
+        If the values do not fit the names, or are not finite.
+
+    Examples
+    --------
+    >>> figure = importance_matrix([[0.9, 0.0], [0.1, 0.8]], ["z0", "z1"], ["shape", "scale"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['0.90', '0.00', '0.10', '0.80']
+    """
+    table = _table(values, (len(row_names), len(column_names)), "values")
+    figure = style.new_figure(*_size(*table.shape))
+    axes = figure.subplots()
+    top = float(table.max()) or 1.0
+    image = axes.imshow(table, cmap=style.HEAT, vmin=0, vmax=top, aspect="auto")
+    style.dress(axes, "", "true factor", "code")
+    _name_cells(axes, style.labels(row_names), style.labels(column_names))
+    if max(table.shape) <= _WITH_TEXT:
+        _write_cells(axes, [[f"{v:.2f}" for v in row] for row in table], table / top)
+    style.colour_bar(figure, image, axes, "importance")
+    return figure
+
+
 def class_similarity(mean_codes: ArrayLike, names: Sequence[str]) -> Figure:
     """Draw cosine similarity and Euclidean distance between the mean codes of classes, side by side.
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +24,6 @@ from lightwell.metrics.bootstrap import estimate
 from lightwell.metrics.differentiation import activation_correlation, effective_rank, partly_on, shuffled
 from lightwell.models.anchors import Anchors
 from lightwell.studies.open_set.measure import Mask, Measured, Options
-from lightwell.training import Run
-from lightwell.training.machine import peak_memory_mb
 
 _FEW = 200  # resamples of what has no fast path
 
@@ -62,17 +58,6 @@ def collect(measured: list[Measured], data: OpenSetData, options: Options) -> Fi
             "They use the global threshold; hold out more with --calibration."
         )
     return found
-
-
-def costs(run: Run) -> list[Estimate]:
-    """Return what the run cost so far."""
-    pairs = {
-        "cpu_seconds.training": _training_cost(run.path("metrics.csv")),
-        "cpu_seconds": run.cpu_seconds,
-        "wall_seconds": run.wall_seconds,
-        "peak_memory_mb": peak_memory_mb(),
-    }
-    return [Estimate(name, round(value, 2), higher_is_better=False) for name, value in pairs.items()]
 
 
 def _majority(labels: NDArray[Any]) -> Null:
@@ -204,9 +189,3 @@ def _warn_of_collapse(found: Findings, main: Measured, anchors: Anchors, radius:
             f"Anchors that are not reached, with the share of training examples within the radius: {shares}. "
             "Train longer, or lower optimizer.lr."
         )
-
-
-def _training_cost(path: Path) -> float:
-    with path.open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
-    return float(rows[-1]["cpu_seconds"]) if rows else 0.0

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-from lightwell.core.errors import DataError
 from lightwell.core.findings import Findings
 from lightwell.core.representation import Representation
 from lightwell.models.saved import Decision, load_decision
 from lightwell.report import Table
-from lightwell.training.run import read_status
+from lightwell.studies.finished import read_finished
 
 
 @dataclass(frozen=True)
@@ -48,20 +46,12 @@ class Stored:
     @classmethod
     def read(cls, folder: Path) -> Stored:
         """Read a run folder; a run without findings is refused."""
-        status = read_status(folder)
-        if not (folder / "findings.json").is_file():
-            raise DataError(
-                "this run has no findings yet",
-                where=folder,
-                got=f"the status {status.get('status')}",
-                fix="Let it finish; if none is at work on it, run the same command with --resume.",
-            )
-        settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        status, settings, findings = read_finished(folder)
         return cls(
             folder,
             status,
             settings,
-            Findings.read(folder / "findings.json"),
+            findings,
             Representation.load(folder / "representation" / "train.npz"),
             Representation.load(folder / "representation" / "test.npz"),
             load_decision(folder / "model"),

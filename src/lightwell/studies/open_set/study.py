@@ -24,7 +24,7 @@ from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.rejection import ConformalRule
 from lightwell.report import Page, project
 from lightwell.studies.contract import Study
-from lightwell.studies.learning import Recipe, as_settings, signature_of
+from lightwell.studies.learning import Recipe, as_settings, costs, signature_of
 from lightwell.studies.open_set import cards, detectors, findings, measure, tables, weights
 from lightwell.training import Run, TrainingSettings, represent
 from lightwell.training.run import log
@@ -235,7 +235,7 @@ class OpenSet(Study):
         tables.write(run.path("tables"), measured[0], data)
         found.warnings += warnings
         run.record(warnings=found.warnings)
-        found.add(*findings.costs(run))
+        found.add(*costs(run))
         found.write(run.path("findings.json"))
         return found
 

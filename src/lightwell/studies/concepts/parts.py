@@ -1,0 +1,143 @@
+"""What a model of concepts is trained and tested on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lightwell.core.concepts import mask_concepts
+from lightwell.core.dataset import Dataset
+from lightwell.core.errors import DataError
+from lightwell.core.packed import PackedImages
+from lightwell.core.seeds import generator
+from lightwell.data import SOURCES, load
+from lightwell.data.resize import resized
+
+_IN_MEMORY = 2**28  # bytes; images that fit are unpacked once, not once an epoch
+_TEST_SHARE = 0.2  # where the settings name no numbers of images
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Three disjoint parts of one data set.
+
+    Attributes
+    ----------
+    train : Dataset
+        Trained on; only here are annotations masked.
+    validation : Dataset
+        Only watched.
+    test : Dataset
+        Measured on.
+    """
+
+    train: Dataset
+    validation: Dataset
+    test: Dataset
+
+    @property
+    def annotated(self) -> int:
+        """Training examples with an annotation."""
+        known = np.zeros((0, 1)) if self.train.concepts is None else ~np.isnan(self.train.concepts)
+        return int(known.any(axis=1).sum())
+
+
+def load_whole(
+    data: str, data_dir: Path | None, image_size: int | None, n_train: int | None, n_test: int | None
+) -> Dataset:
+    """Load a data set; of dSprites and MPI3D only as many images as are asked for."""
+    of_all_combinations = data in SOURCES and data.startswith(("dsprites", "mpi3d"))
+    drawn = of_all_combinations and n_train and n_test and n_train + n_test < SOURCES[data].n
+    n = n_train + n_test if drawn and n_train and n_test else None
+    arrays = data in SOURCES or data.endswith(".npz")
+    return load(data, data_dir, image_size=None if arrays else image_size, n=n)
+
+
+def parts_of(
+    whole: Dataset,
+    *,
+    n_train: int | None,
+    n_test: int | None,
+    image_size: int | None,
+    validation: float,
+    supervision: float,
+    per_concept: bool,
+    seed: int,
+) -> Parts:
+    """Part a data set, officially where it has parts for training and test, else at random.
+
+    Parameters
+    ----------
+    whole : Dataset
+        Images with classes and concepts.
+    n_train, n_test, image_size, validation, supervision, per_concept, seed
+        As the settings of :class:`lightwell.studies.concepts.Concepts`.
+
+    Raises
+    ------
+    DataError
+        If it has no images, classes or concepts, or what is left of it cannot be trained on or tested.
+    """
+    if not whole.is_images:
+        raise DataError("this study is about images", where=whole.name, got="series")
+    if whole.concepts is None:
+        raise DataError(
+            "this data set declares no concepts",
+            where=whole.name,
+            fix="Give Dataset.from_arrays concepts and concept_names, or use dsprites, mpi3d-toy, celeba.",
+        )
+    if {"train", "test"} <= set(whole.parts):
+        train, test = whole.part("train"), whole.part("test")
+    else:
+        share = n_test / (n_train + n_test) if n_train and n_test else _TEST_SHARE
+        train, test = whole.split(1 - share, share, seed=seed, stratify=False)
+    train, test = _drawn(train, n_train, seed), _drawn(test, n_test, seed)
+    if "val" in whole.parts:
+        held_out = whole.part("val")
+    else:
+        train, held_out = train.split(1 - validation, validation, seed=seed)
+    train = mask_concepts(train, supervision, seed, per_concept=per_concept)
+    parts = Parts(*(_ready(part, image_size) for part in (train, held_out, test)))
+    _check(parts, supervision)
+    return parts
+
+
+def _drawn(part: Dataset, n: int | None, seed: int) -> Dataset:
+    """Return n examples at random, in their order; all of a smaller part."""
+    if n is None or n >= part.n:
+        return part
+    order = np.argsort(generator(seed, "examples").bit_generator.random_raw(part.n), kind="stable")
+    return part.take(np.sort(order[:n]))
+
+
+def _ready(part: Dataset, image_size: int | None) -> Dataset:
+    part = part if image_size is None else resized(part, image_size)
+    small = isinstance(part.inputs, PackedImages) and np.prod(part.inputs.shape) <= _IN_MEMORY
+    return replace(part, inputs=part.inputs[:]) if small and part.n else part
+
+
+def _check(parts: Parts, supervision: float) -> None:
+    """Refuse what cannot be trained on or tested, before anything is trained."""
+    train, test = parts.train, parts.test
+    for name, part in (("training", train), ("test", test), ("validation", parts.validation)):
+        if not part.n:
+            raise DataError(f"there is no {name} image", where=train.name, fix="Bring more images.")
+        counts = np.bincount(part.labels[part.labels >= 0], minlength=part.n_classes)
+        if len(counts) < 2 or (part.labels < 0).any() or (part is train and not counts.all()):
+            raise DataError(
+                "two classes or more are needed, and an example of each to train on",
+                where=f"{train.name}, {name} images",
+                got=f"{dict(part.class_counts)} and {int((part.labels < 0).sum())} of no class",
+            )
+    if not parts.annotated:
+        raise DataError(
+            "no training example is annotated", where=train.name, got=f"{supervision:.2%} of {train.n}",
+            fix="Raise supervision or train_images.",
+        )  # fmt: skip
+    if np.isnan(np.asarray(test.concepts)).any(axis=1).all():
+        raise DataError(
+            "no test example has all its concepts annotated: nothing tells whether they are right",
+            where=train.name,
+        )
