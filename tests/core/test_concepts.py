@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lightwell.core import Concept, ConfigError, DataError, Dataset, concept_columns, mask_concepts
+from lightwell.core import Concept, ConfigError, DataError, Dataset, concept_columns
+from lightwell.data import mask_concepts
 
 NAN = np.nan
 GROUPS = (Concept("shape", "categorical", 2), Concept("bald", "binary"), Concept("age", "continuous"))

@@ -4,7 +4,7 @@ Nothing here imports torch, so that the command line and the report stay light.
 """
 
 from lightwell.core.axes import Axis
-from lightwell.core.concepts import Concept, concept_columns, mask_concepts
+from lightwell.core.concepts import Concept, concept_columns
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import (
     ConfigError,
@@ -37,6 +37,5 @@ __all__ = [
     "Representation",
     "TrainingDiverged",
     "concept_columns",
-    "mask_concepts",
     "slug",
 ]

@@ -1,19 +1,15 @@
-"""Concepts by name and kind, the columns they own, and which of their annotations are known."""
+"""Concepts by name and kind, and the columns they own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightwell.core.errors import ConfigError, DataError
-from lightwell.core.seeds import keyed_uniforms
-
-if TYPE_CHECKING:
-    from lightwell.core.dataset import Dataset
 
 Kind = Literal["binary", "categorical", "continuous"]
 
@@ -138,46 +134,3 @@ def _check_kind(concept: Concept, block: NDArray[np.float32], whole: bool, where
                 expected="one 1 and zeros, or NaN in every column",
                 got=block[wrong.argmax()].tolist(),
             )
-
-
-def mask_concepts(dataset: Dataset, fraction: float, seed: int, *, per_concept: bool = False) -> Dataset:
-    """Keep the annotations of a share of the examples, and forget the others (NaN).
-
-    One uniform number an example (or an example and concept) decides, and it depends on the seed and the
-    example's id alone: a subset keeps its annotations, and a smaller share lies within a larger one.
-    GlanceNets call the share ``masking_fact`` (Marconato et al., NeurIPS 2022, code).
-
-    Parameters
-    ----------
-    dataset : Dataset
-        With concepts.
-    fraction : float
-        Expected share that stays annotated, 0 to 1.
-    seed : int
-        The same seed keeps the same examples.
-    per_concept : bool
-        Whether each concept of an example is kept or forgotten by itself.
-
-    Raises
-    ------
-    ConfigError
-        If the share is outside 0 .. 1.
-    DataError
-        If the data set has no concepts.
-
-    Examples
-    --------
-    >>> from lightwell.core import Dataset
-    >>> images, ones = np.zeros((1000, 4, 4), np.uint8), np.ones((1000, 1))
-    >>> toy = Dataset.from_arrays(images, concepts=ones, concept_names=["on"])
-    >>> bool(60 < np.isnan(mask_concepts(toy, 0.9, seed=0).concepts).sum() < 140)
-    True
-    """
-    if not 0 <= fraction <= 1:
-        raise ConfigError("not a share", where="fraction", expected="0 .. 1", got=fraction)
-    if dataset.concepts is None or dataset.ids is None:
-        raise DataError("there are no concepts to mask", where=dataset.name)
-    sizes = [concept.size for concept in dataset.concept_groups]
-    drawn = keyed_uniforms(dataset.ids, len(sizes) if per_concept else 1, seed, "mask concepts")
-    kept = np.repeat(drawn < fraction, sizes if per_concept else sum(sizes), axis=1)
-    return replace(dataset, concepts=np.where(kept, dataset.concepts, np.float32(np.nan)))

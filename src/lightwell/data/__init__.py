@@ -5,6 +5,7 @@ from lightwell.data.catalogue import SOURCES, load
 from lightwell.data.fetch import check, fetch
 from lightwell.data.leakage_splits import LeakageData, leakage_split
 from lightwell.data.splits import OpenSetData, OpenSetSplit, apply_split, open_set_split, split_names
+from lightwell.data.supervision import mask_concepts
 
 __all__ = [
     "SOURCES",
@@ -17,6 +18,7 @@ __all__ = [
     "fetch",
     "leakage_split",
     "load",
+    "mask_concepts",
     "open_set_split",
     "split_names",
 ]

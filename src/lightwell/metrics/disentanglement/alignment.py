@@ -198,7 +198,7 @@ def linear_fit(
     alive = varying(factors)
     low, span = codes.min(axis=0), np.where(varying(codes), np.ptp(codes, axis=0), 1.0)
     lowest, spread = factors.min(axis=0)[alive], np.ptp(factors, axis=0)[alive]
-    model = Lasso(_ALPHA) if method == "lasso" else LinearRegression()
+    model = Lasso(_ALPHA, max_iter=10_000) if method == "lasso" else LinearRegression()
     model.fit((codes - low) / span, (factors[:, alive] - lowest) / spread)
 
     def explicitness(codes: Floats, factors: Floats) -> float:

@@ -4,44 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightwell.core.concepts import Concept, concept_columns
-from lightwell.core.findings import Estimate, Findings, Null, slug
+from lightwell.core.findings import Estimate, Findings, Null
 from lightwell.core.seeds import generator
 from lightwell.data.sprites import GRID
-from lightwell.metrics import estimate, linear_probe, share_estimate
+from lightwell.metrics import estimate, share_estimate
 from lightwell.metrics.disentanglement import Rows, disentanglement, mig
 from lightwell.metrics.disentanglement.alignment import alignment, alignment_estimates, collapse
 from lightwell.metrics.disentanglement.dci import dci, dci_estimates
 from lightwell.metrics.disentanglement.symmetry import dsprites_ceilings
+from lightwell.studies.concepts.accuracies import Options, concept_estimates, label_estimates
 from lightwell.studies.concepts.measure import Floats, Measured
 from lightwell.studies.concepts.parts import Parts
 
 _UNUSED = 0.01  # nats; also what UDR calls an unused latent
 _EXAMPLES = 6  # test images a value of a factor, for scores that count them
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the numbers need.
-
-    Attributes
-    ----------
-    dci : str
-        How DCI is measured, or ``"none"``.
-    n_resamples : int
-        Of each interval.
-    seed : int
-        Of resamples, draws and nulls.
-    """
-
-    dci: Literal["none", "linear", "fast", "exact"]
-    n_resamples: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -63,9 +43,9 @@ class Importance:
 
 def collect(done: Measured, parts: Parts, options: Options) -> tuple[Findings, Importance]:
     """Return every number of the report, and the importance of each code for each factor."""
-    found = Findings(_label_estimates(done, options))
+    found = Findings(label_estimates(done, options))
     if done.named:
-        found.add(*_concept_estimates(done, parts, options))
+        found.add(*concept_estimates(done, parts, options))
     importance = _alignment(found, done, options)
     found.add(*_ceilings(parts))
     points = _points(found, done)
@@ -76,63 +56,6 @@ def collect(done: Measured, parts: Parts, options: Options) -> tuple[Findings, I
     found.add(*_reconstruction(done, parts, options), *_gate_estimates(done))
     _warn(found, done)
     return found, importance
-
-
-def _label_estimates(done: Measured, options: Options) -> Iterator[Estimate]:
-    labels = done.test.labels
-    majority = Null("majority class", float(np.bincount(labels).max() / len(labels)))
-    if done.test.predictions is not None:
-        yield share_estimate("label_accuracy", done.test.correct, null=majority)
-    probe = linear_probe(done.train.codes, done.train.labels, done.test.codes, options.seed)
-    yield share_estimate("linear_probe.label_accuracy", probe.predictions == labels, null=majority)
-
-
-def _concept_estimates(done: Measured, parts: Parts, options: Options) -> Iterator[Estimate]:
-    """Yield how well each concept is told, on the test images where it is annotated.
-
-    A categorical concept is told by its largest column; any other counts as right in the mean over concepts
-    where it lies on the same side of a half.
-    """
-    right, chance = [], []
-    own = []
-    for concept in done.concepts:
-        columns = concept_columns(done.concepts)[concept.name]
-        assert done.test.concepts is not None  # noqa: S101 - the caller asked
-        said, true = done.test.concepts[:, columns], done.truth[:, columns]
-        rows = ~np.isnan(true[:, 0])
-        if not rows.any():
-            continue
-        decided, wanted = _decided(said[rows]), _decided(true[rows])
-        right.append(float((decided == wanted).mean()))
-        commonest = float(np.bincount(wanted).max() / len(wanted))
-        chance.append(commonest)
-        if concept.kind == "continuous":
-            taught = np.asarray(parts.train.concepts)[:, columns.start]
-            own.append(_rmse(concept, said[rows, 0], true[rows, 0], float(np.nanmean(taught)), options))
-        else:
-            null = Null("commonest value", commonest)
-            own.append(share_estimate(f"concept_accuracy.{slug(concept.name)}", decided == wanted, null=null))
-    null = Null("commonest value", float(np.mean(chance)))
-    yield Estimate("concept_accuracy", float(np.mean(right)), n=done.test.n, null=null)
-    yield from own
-
-
-def _decided(values: Floats) -> NDArray[np.int64]:
-    largest = values.argmax(axis=1) if values.shape[1] > 1 else (values[:, 0] > 0.5)
-    return largest.astype(np.int64)
-
-
-def _rmse(concept: Concept, said: Floats, true: Floats, mean: float, options: Options) -> Estimate:
-    null = Null("predicting the mean", float(np.sqrt(np.square(true - mean).mean())))
-    return estimate(
-        f"concept_rmse.{slug(concept.name)}",
-        lambda squared: float(np.sqrt(squared.mean())),
-        [np.square(said.astype(np.float64) - true)],
-        null=null,
-        higher_is_better=False,
-        n_resamples=options.n_resamples,
-        seed=options.seed,
-    )
 
 
 def _alignment(found: Findings, done: Measured, options: Options) -> Importance:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lightwell.core.concepts import mask_concepts
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import DataError
 from lightwell.core.packed import PackedImages
 from lightwell.core.seeds import generator
 from lightwell.data import SOURCES, load
 from lightwell.data.resize import resized
+from lightwell.data.supervision import mask_concepts
 
 _IN_MEMORY = 2**28  # bytes; images that fit are unpacked once, not once an epoch
 _TEST_SHARE = 0.2  # where the settings name no numbers of images

@@ -19,6 +19,7 @@ from lightwell.models.model import Model
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.report import Page
 from lightwell.studies.concepts import findings, pictures, tables
+from lightwell.studies.concepts.accuracies import Options
 from lightwell.studies.concepts.measure import Measured, encode, epochs_done
 from lightwell.studies.concepts.parts import Parts, load_whole, parts_of
 from lightwell.studies.contract import Study
@@ -152,7 +153,7 @@ class Concepts(Study):
         pictures.keep(
             model, done, parts, run.path("representation", "pictures.npz"), self.traversal, self.seed
         )
-        options = findings.Options(self.dci, self.n_resamples, self.seed)
+        options = Options(self.dci, self.n_resamples, self.seed)
         found, importance = findings.collect(done, parts, options)
         run.record(warnings=found.warnings)
         found.add(*costs(run))

@@ -48,7 +48,15 @@ PUBLISHED: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True)
 class Options:
-    """What the numbers need: the rule for rejected examples, resamples of intervals, the seed."""
+    """What the numbers need.
+
+    Attributes
+    ----------
+    policy : {"random", "abstain", "unknown"}
+        What becomes of rejected examples.
+    n_resamples, seed : int
+        Of the intervals.
+    """
 
     policy: Rejected
     n_resamples: int

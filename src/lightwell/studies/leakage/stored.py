@@ -19,7 +19,17 @@ from lightwell.studies.leakage.tables import reasons, shown
 
 @dataclass(frozen=True)
 class Stored:
-    """What a finished run left in its folder."""
+    """What a finished run left in its folder.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder.
+    status, settings : dict
+        Contents of ``run.json`` and ``config.yaml``.
+    found : Findings
+        The numbers.
+    """
 
     folder: Path
     status: dict[str, Any]
