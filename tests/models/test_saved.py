@@ -30,7 +30,10 @@ def known(n=60, seed=0):
     labels = np.arange(n) % 2
     codes[np.arange(n), 2 * labels] += 6
     logits = codes.reshape(n, 2, 2).sum(axis=2)
-    return Representation(codes, labels, logits.argmax(axis=1), logits, class_names=("cat", "dog"))
+    own = {name: codes.sum(axis=1) for name in ("reconstruction", "prototype_distance")}
+    return Representation(
+        codes, labels, logits.argmax(axis=1), logits, scores=own, class_names=("cat", "dog")
+    )
 
 
 def decision(name="relative_block_sum"):
