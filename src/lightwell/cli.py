@@ -248,7 +248,7 @@ def _tell(folder: Path, findings: Any) -> None:
         if measure not in _HEADLINES or variant.partition(".")[0] in _ASIDE:
             continue
         null = f"   ({estimate.null.name}: {estimate.null.value:.3f})" if estimate.null else ""
-        print(f"{estimate.name:<32}{estimate.value:.4f}{null}")  # noqa: T201
+        print(f"{estimate.name:<31} {estimate.value:.4f}{null}")  # noqa: T201
     for warning in findings.warnings:
         print(f"warning: {warning}")  # noqa: T201
     print(f"report: {(folder / 'report.html').resolve()}")  # noqa: T201
