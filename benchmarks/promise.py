@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lightwell.core import Representation
-from lightwell.models.rejection import ConformalRule
+from lightwell.models.decisions.rejection import ConformalRule
 from lightwell.models.saved import load_decision
 
 RESPLITS = 300

@@ -13,7 +13,7 @@ from benchmarks.timing import ratio
 from lightwell.data import Dataset
 from lightwell.data.augment import AugmentSettings, make_augment
 from lightwell.data.batches import to_images
-from lightwell.models.difair import Difair
+from lightwell.models.classifiers.difair import Difair
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings, build_optimizer
 from lightwell.training import TrainingSettings, fit

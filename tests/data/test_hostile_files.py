@@ -30,7 +30,7 @@ def idx_bytes(*shape: int, fill: int = 0, extra: bytes = b"") -> bytes:
 @pytest.fixture
 def mnist_folder(tmp_path) -> Path:
     for part in ("train", "t10k"):
-        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(6, 28, 28)))
+        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(6, 28, 28), mtime=0))
         (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(idx_bytes(6))
     assert load("mnist", tmp_path).n == 12
     return tmp_path
@@ -51,16 +51,24 @@ def _nothing_written(request, tmp_path):
         ("train-labels-idx1-ubyte", idx_bytes(5), "not of one part.*expected 6 labels, got 5"),
         ("train-labels-idx1-ubyte", idx_bytes(6, fill=10), r"not one of the ten classes.*got 10 at row 0"),
         ("train-labels-idx1-ubyte", idx_bytes(6, 28, 28), "an images file.*swapped"),
-        ("train-images-idx3-ubyte.gz", gzip.compress(idx_bytes(6)), "a labels file"),
+        ("train-images-idx3-ubyte.gz", gzip.compress(idx_bytes(6), mtime=0), "a labels file"),
         (
             "train-images-idx3-ubyte.gz",
-            gzip.compress(idx_bytes(6, 28, 28)[:-1]),
+            gzip.compress(idx_bytes(6, 28, 28)[:-1], mtime=0),
             "damaged or incomplete.*4703",
         ),
-        ("train-images-idx3-ubyte.gz", gzip.compress(idx_bytes(6, 28, 28) + b"x"), "got more"),
-        ("train-images-idx3-ubyte.gz", gzip.compress(idx_bytes(6, 28, 28))[:-9], "damaged or incomplete"),
+        ("train-images-idx3-ubyte.gz", gzip.compress(idx_bytes(6, 28, 28) + b"x", mtime=0), "got more"),
+        (
+            "train-images-idx3-ubyte.gz",
+            gzip.compress(idx_bytes(6, 28, 28), mtime=0)[:-9],
+            "damaged or incomplete",
+        ),
         ("train-images-idx3-ubyte.gz", b"not gzip at all", "damaged or incomplete.*BadGzipFile"),
-        ("train-images-idx3-ubyte.gz", gzip.compress(idx_bytes(6, 28, 28)[:9]), "a header of 16 bytes"),
+        (
+            "train-images-idx3-ubyte.gz",
+            gzip.compress(idx_bytes(6, 28, 28)[:9], mtime=0),
+            "a header of 16 bytes",
+        ),
         ("train-labels-idx1-ubyte", b"", "not the IDX file"),
     ],
 )

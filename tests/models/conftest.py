@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lightwell.core.seeds import global_seed
-from lightwell.models.difair import Difair, DifairSettings
+from lightwell.models.classifiers.difair import Difair, DifairSettings
 from lightwell.models.model import Signature
 
 

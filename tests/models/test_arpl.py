@@ -12,7 +12,7 @@ import torch
 from lightwell.core import ConfigError
 from lightwell.core.dataset import Dataset
 from lightwell.core.seeds import global_seed
-from lightwell.models.arpl import Arpl, ArplSettings, confusion, margin_term, squared_distances
+from lightwell.models.classifiers.arpl import Arpl, ArplSettings, confusion, margin_term, squared_distances
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.nets.dual_norm import DualNorm

@@ -12,7 +12,7 @@ from scipy.special import softmax
 
 from lightwell.core import ConfigError, Representation
 from lightwell.core.seeds import global_seed
-from lightwell.models.cac import Cac, CacSettings, anchor_distances, cac_terms
+from lightwell.models.classifiers.cac import Cac, CacSettings, anchor_distances, cac_terms
 from lightwell.models.scorers import AnchorClusters, CorrectedAnchorClusters
 
 

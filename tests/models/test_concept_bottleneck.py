@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from lightwell.core import ConfigError
 from lightwell.core.concepts import Concept
 from lightwell.core.seeds import global_seed
-from lightwell.models.concept_bottleneck import Cbnm, CbnmSettings
+from lightwell.models.concepts.concept_bottleneck import Cbnm, CbnmSettings
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
 

@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from lightwell.core import ConfigError, DataError
 from lightwell.core.dataset import Dataset
-from lightwell.models.difair import DifairSettings
+from lightwell.models.classifiers.difair import DifairSettings
+from lightwell.models.classifiers.penalties import activation_correlation, correlation_penalty, std_penalty
 from lightwell.models.model import Signature
-from lightwell.models.penalties import activation_correlation, correlation_penalty, std_penalty
 
 ANCHOR_ONLY = {"tuplet": "none", "correlation_weight": 0.0}
 

@@ -9,9 +9,9 @@ import pytest
 
 from lightwell.core import ConfigError, DataError, ModelFileError, NotFittedError, Representation
 from lightwell.models import saved
-from lightwell.models.gate import OpenSetGate
+from lightwell.models.classifiers.softmax import Softmax
+from lightwell.models.decisions.gate import OpenSetGate
 from lightwell.models.model import Signature
-from lightwell.models.softmax import Softmax
 
 
 def of(codes, labels, errors=None, predictions=None):

@@ -14,12 +14,12 @@ from lightwell.core.concepts import Concept
 from lightwell.core.dataset import Dataset
 from lightwell.core.seeds import global_seed
 from lightwell.models import saved
-from lightwell.models.class_prior import ClassPrior
-from lightwell.models.concept_head import concept_error
-from lightwell.models.glancenet import GlanceNet, GlanceNetSettings
+from lightwell.models.concepts.class_prior import ClassPrior
+from lightwell.models.concepts.concept_head import concept_error
+from lightwell.models.concepts.glancenet import GlanceNet, GlanceNetSettings
+from lightwell.models.concepts.vae_terms import gaussian_kl
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.models.vae_terms import gaussian_kl
 from lightwell.training.fit import fit
 from lightwell.training.represent import represent
 from lightwell.training.settings import TrainingSettings

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from lightwell.core import ConfigError, DataError, TrainingDiverged
-from lightwell.models.difair import Difair, DifairSettings
+from lightwell.models.classifiers.difair import Difair, DifairSettings
+from lightwell.models.classifiers.softmax import Softmax
 from lightwell.models.model import Signature, evaluating
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.models.softmax import Softmax
 
 BATCH = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0])
 

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from lightwell.core import ConfigError
+from lightwell.models.classifiers.softmax import Softmax
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import DecoupledSGD, OptimizerSettings, build_optimizer, learning_rate
-from lightwell.models.softmax import Softmax
 
 PAPER = OptimizerSettings(lr=0.3, schedule="cosine_restarts", warmup=10, restarts=2, update="epoch")
 

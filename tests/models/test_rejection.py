@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightwell.core import ConfigError, DataError, NotFittedError
-from lightwell.models.rejection import ConformalRule
+from lightwell.models.decisions.rejection import ConformalRule
 
 
 def fitted(n=40, n_classes=2, rate=0.05, per_class=True, seed=0):

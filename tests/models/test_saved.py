@@ -16,11 +16,11 @@ from lightwell.core import DataError, ModelFileError, Representation
 from lightwell.core.files import write_manifest
 from lightwell.models import saved
 from lightwell.models.anchors import Anchors
+from lightwell.models.classifiers.softmax import Softmax, SoftmaxSettings
+from lightwell.models.decisions.rejection import ConformalRule
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.models.rejection import ConformalRule
 from lightwell.models.scorers import SCORERS, make_scorer
-from lightwell.models.softmax import Softmax, SoftmaxSettings
 
 FILES = ("README.md", "SHA256SUMS", "config.json", "decision.json", "decision.npz", "model.safetensors")
 

@@ -9,8 +9,8 @@ import torch
 from lightwell.core import ConfigError
 from lightwell.core.seeds import global_seed
 from lightwell.models import method
+from lightwell.models.classifiers.softmax import Softmax, SoftmaxSettings, smooth_targets
 from lightwell.models.model import Signature
-from lightwell.models.softmax import Softmax, SoftmaxSettings, smooth_targets
 
 
 def softmax(signature, **settings):

@@ -9,9 +9,9 @@ import torch
 from lightwell.core import ConfigError
 from lightwell.core.dataset import Dataset
 from lightwell.core.seeds import global_seed
+from lightwell.models.concepts.vae import Vae, VaeSettings
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.models.vae import Vae, VaeSettings
 from lightwell.training.fit import fit
 from lightwell.training.represent import represent
 from lightwell.training.settings import TrainingSettings

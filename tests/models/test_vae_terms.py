@@ -9,7 +9,7 @@ import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from lightwell.core import ConfigError
-from lightwell.models.vae_terms import (
+from lightwell.models.concepts.vae_terms import (
     capacity,
     dip_penalty,
     gaussian_kl,

@@ -14,10 +14,10 @@ from lightwell.core import ConfigError, ModelFileError
 from lightwell.core.dataset import Dataset
 from lightwell.core.seeds import global_seed
 from lightwell.models import saved
-from lightwell.models.difair import Difair
+from lightwell.models.classifiers.difair import Difair
+from lightwell.models.classifiers.softmax import Softmax
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.models.softmax import Softmax
 from lightwell.nets.frozen import frozen_body
 from lightwell.training import TrainingSettings, fit
 

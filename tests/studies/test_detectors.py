@@ -15,8 +15,8 @@ from lightwell.core import ConfigError, DataError
 from lightwell.core.files import read_json
 from lightwell.data.batches import to_images
 from lightwell.metrics import auroc
+from lightwell.models.classifiers.softmax import Softmax
 from lightwell.models.model import Signature
-from lightwell.models.softmax import Softmax
 from lightwell.studies.open_set import detectors, page
 from lightwell.studies.open_set.stored import Stored
 from lightwell.training import represent

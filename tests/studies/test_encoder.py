@@ -9,8 +9,8 @@ from toy_study import KNOWN, run_only, toy, toy_settings
 
 from lightwell.core.files import read_json
 from lightwell.models import saved
+from lightwell.models.classifiers.softmax import Softmax
 from lightwell.models.model import Signature
-from lightwell.models.softmax import Softmax
 
 
 @pytest.mark.parametrize("first", ["fish", "ant"])

@@ -12,7 +12,7 @@ from toy_study import KNOWN, toy
 from lightwell.core.findings import Estimate, Findings
 from lightwell.core.representation import Representation
 from lightwell.data import apply_split, open_set_split
-from lightwell.models.difair import Difair
+from lightwell.models.classifiers.difair import Difair
 from lightwell.models.model import Signature
 from lightwell.studies.open_set import findings, measure, page
 from lightwell.training import represent

@@ -14,8 +14,8 @@ from torch import nn
 from lightwell.core.axes import Axis
 from lightwell.core.dataset import Dataset
 from lightwell.models import METHODS
+from lightwell.models.classifiers.softmax import Softmax
 from lightwell.models.model import Model, Signature
-from lightwell.models.softmax import Softmax
 from lightwell.testing import model_checks
 
 SIGNATURE = Signature(("cat", "dog", "owl"), (8, 8, 1))

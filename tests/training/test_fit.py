@@ -19,7 +19,7 @@ from lightning.pytorch import LightningModule
 from toy_training import noisy, toy_data, toy_model, train
 
 from lightwell.core import ConfigError, DataError, LightwellError, TrainingDiverged
-from lightwell.models.softmax import Softmax
+from lightwell.models.classifiers.softmax import Softmax
 from lightwell.training import TrainingSettings, fit
 from lightwell.training.checkpoint import SafeCheckpointIO
 from lightwell.training.loggers import make_loggers

@@ -18,10 +18,10 @@ from torch import nn
 
 from lightwell.core.dataset import Dataset
 from lightwell.core.seeds import generator, global_seed
-from lightwell.models.difair import Difair
+from lightwell.models.classifiers.difair import Difair
+from lightwell.models.classifiers.softmax import Softmax, SoftmaxSettings
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.models.softmax import Softmax, SoftmaxSettings
 from lightwell.training import TrainingSettings, fit
 
 CLASSES = ("ant", "bee", "cow")

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from lightwell.models.model import Model
 
 METHODS: dict[str, str] = {
-    "difair": "lightwell.models.difair:Difair",
-    "softmax": "lightwell.models.softmax:Softmax",
-    "cac": "lightwell.models.cac:Cac",
-    "arpl": "lightwell.models.arpl:Arpl",
-    "vae": "lightwell.models.vae:Vae",
-    "glancenet": "lightwell.models.glancenet:GlanceNet",
-    "cbnm": "lightwell.models.concept_bottleneck:Cbnm",
+    "difair": "lightwell.models.classifiers.difair:Difair",
+    "softmax": "lightwell.models.classifiers.softmax:Softmax",
+    "cac": "lightwell.models.classifiers.cac:Cac",
+    "arpl": "lightwell.models.classifiers.arpl:Arpl",
+    "vae": "lightwell.models.concepts.vae:Vae",
+    "glancenet": "lightwell.models.concepts.glancenet:GlanceNet",
+    "cbnm": "lightwell.models.concepts.concept_bottleneck:Cbnm",
 }
 
 

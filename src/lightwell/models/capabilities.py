@@ -24,6 +24,14 @@ class ShowsPlaces(Protocol):
 
 
 @runtime_checkable
+class MapsFeatures(Protocol):
+    """What a body shows before any head: the capability ``feature_map``."""
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """Return the feature map B×C'×h×w of images B×C×H×W in [0, 1]."""
+
+
+@runtime_checkable
 class Decodes(Protocol):
     """Images of codes: the capability ``decode``."""
 

@@ -255,6 +255,27 @@ class Model(LightningModule):
         )
 
 
+def check_labels(train: Dataset, signature: Signature) -> Dataset:
+    """Return the training images; refuse other classes than the signature's, and images without a label."""
+    if train.class_names != signature.class_names:
+        raise DataError(
+            "the training classes are not those of the model",
+            where=train.name,
+            expected=signature.class_names,
+            got=train.class_names,
+        )
+    missing = int((train.labels < 0).sum())
+    if missing:
+        raise DataError(
+            "training images without a label",
+            where=train.name,
+            expected="a known class each",
+            got=f"{missing} of {len(train)} without",
+            fix="Leave them out: data.take(data.labels >= 0).",
+        )
+    return train
+
+
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Put a module into evaluation mode without gradients, and every part back as it was after.

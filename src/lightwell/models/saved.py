@@ -29,9 +29,9 @@ from lightwell.core.representation import Representation
 from lightwell.core.seeds import preserved
 from lightwell.models import method
 from lightwell.models.anchors import Anchors
-from lightwell.models.gate import OpenSetGate
+from lightwell.models.decisions.gate import OpenSetGate
+from lightwell.models.decisions.rejection import ConformalRule
 from lightwell.models.model import Model
-from lightwell.models.rejection import ConformalRule
 from lightwell.models.scorers import Scorer, make_scorer
 
 FORMAT = 2

@@ -60,7 +60,7 @@ def check_model(make_model: MakeModel) -> dict[str, str]:
     Examples
     --------
     >>> from lightwell.models.model import Signature
-    >>> from lightwell.models.softmax import Softmax
+    >>> from lightwell.models.classifiers.softmax import Softmax
     >>> outcome = check_model(lambda: Softmax(Signature(("cat", "dog"), (8, 8, 1))))
     >>> outcome["state_is_restored_after_an_error"]
     'passed'

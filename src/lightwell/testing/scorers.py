@@ -17,7 +17,7 @@ import numpy as np
 
 from lightwell.core.errors import DataError, LightwellError, NotFittedError
 from lightwell.core.representation import Floats, Representation
-from lightwell.models.rejection import ConformalRule
+from lightwell.models.decisions.rejection import ConformalRule
 from lightwell.models.saved import Decision
 from lightwell.models.scorers import SCORERS, Scorer
 from lightwell.testing.state import content, differences, observe_process

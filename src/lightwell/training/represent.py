@@ -44,7 +44,7 @@ def represent(
 
     Examples
     --------
-    >>> from lightwell.models.difair import Difair
+    >>> from lightwell.models.classifiers.difair import Difair
     >>> from lightwell.models.model import Signature
     >>> data = Dataset.from_arrays(np.zeros((3, 28, 28), np.uint8), ["cat", "dog", "cat"])
     >>> r = represent(Difair(Signature(("cat", "dog"), (28, 28, 1))), data)

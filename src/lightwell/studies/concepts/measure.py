@@ -18,9 +18,9 @@ from lightwell.core.dataset import Dataset
 from lightwell.core.representation import Representation
 from lightwell.core.seeds import preserved
 from lightwell.data.batches import Batches
-from lightwell.models.gate import OpenSetGate
+from lightwell.models.concepts.vae_terms import gaussian_kl
+from lightwell.models.decisions.gate import OpenSetGate
 from lightwell.models.model import Model, evaluating
-from lightwell.models.vae_terms import gaussian_kl
 from lightwell.studies.concepts.parts import Parts
 from lightwell.training import represent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lightwell.models.gate import OpenSetGate
+from lightwell.models.decisions.gate import OpenSetGate
 
 
 @dataclass(frozen=True)

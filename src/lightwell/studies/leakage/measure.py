@@ -16,7 +16,7 @@ from lightwell.core.representation import Representation
 from lightwell.metrics import share_estimate
 from lightwell.metrics.leakage import Rejected, leakage, leakage_estimates
 from lightwell.metrics.leakage_information import information_leakage_estimates
-from lightwell.models.gate import OpenSetGate
+from lightwell.models.decisions.gate import OpenSetGate
 from lightwell.models.model import Model
 from lightwell.studies.leakage.cases import Case
 from lightwell.studies.leakage.gates import GateSettings

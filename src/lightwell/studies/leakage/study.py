@@ -12,8 +12,8 @@ from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.files import save_arrays
 from lightwell.core.findings import Findings
 from lightwell.models import saved
-from lightwell.models.concept_bottleneck import CbnmSettings
-from lightwell.models.glancenet import GlanceNetSettings
+from lightwell.models.concepts.concept_bottleneck import CbnmSettings
+from lightwell.models.concepts.glancenet import GlanceNetSettings
 from lightwell.models.model import Model
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.report import Page

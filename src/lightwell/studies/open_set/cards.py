@@ -13,8 +13,8 @@ from lightwell.data import Dataset, OpenSetData
 from lightwell.explain.evidence import REASONS, decompose, describe
 from lightwell.explain.spatial import check_spatial, spatial_maps
 from lightwell.models.anchors import Anchors
+from lightwell.models.decisions.rejection import ConformalRule
 from lightwell.models.model import Model
-from lightwell.models.rejection import ConformalRule
 from lightwell.report import Card
 from lightwell.studies.open_set.measure import Measured, reasons_of
 from lightwell.studies.open_set.stored import true_classes

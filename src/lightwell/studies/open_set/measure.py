@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from lightwell.core.representation import Representation
 from lightwell.explain.evidence import decompose, reason_codes
 from lightwell.models.anchors import Anchors
+from lightwell.models.decisions.rejection import ConformalRule
 from lightwell.models.model import Model
-from lightwell.models.rejection import ConformalRule
 from lightwell.models.saved import Decision
 from lightwell.models.scorers import make_scorer
 

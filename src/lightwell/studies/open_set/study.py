@@ -19,9 +19,9 @@ from lightwell.data import SOURCES, Dataset, OpenSetData, apply_split, load, ope
 from lightwell.data.augment import AugmentSettings
 from lightwell.data.resize import resized
 from lightwell.models import METHODS, method, saved
+from lightwell.models.decisions.rejection import ConformalRule
 from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.models.rejection import ConformalRule
 from lightwell.report import Page, project
 from lightwell.studies.contract import Study
 from lightwell.studies.learning import Recipe, as_settings, costs, signature_of

@@ -12,11 +12,8 @@ from torch.nn import functional
 from lightwell.core.axes import Axis
 from lightwell.core.method import MethodInfo
 from lightwell.core.seeds import torch_generator
-from lightwell.models.latent_encoder import LatentEncoder
-from lightwell.models.model import Model, Signature
-from lightwell.models.optimizer import OptimizerSettings
-from lightwell.models.ranges import check_ranges
-from lightwell.models.vae_terms import (
+from lightwell.models.body import LatentEncoder
+from lightwell.models.concepts.vae_terms import (
     capacity,
     dip_penalty,
     gaussian_kl,
@@ -26,6 +23,9 @@ from lightwell.models.vae_terms import (
     shuffled,
     total_correlation,
 )
+from lightwell.models.model import Model, Signature
+from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.ranges import check_ranges
 from lightwell.nets.decoders import build_decoder
 from lightwell.nets.encoders import draw_weights
 

@@ -13,10 +13,9 @@ from lightwell.core.axes import Axis
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
-from lightwell.models.classifier import check_labels
-from lightwell.models.concept_head import check_concepts, concept_axes, concept_error, contrast
-from lightwell.models.latent_encoder import LatentEncoder
-from lightwell.models.model import Model, Signature
+from lightwell.models.body import LatentEncoder
+from lightwell.models.concepts.concept_head import check_concepts, concept_axes, concept_error, contrast
+from lightwell.models.model import Model, Signature, check_labels
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.ranges import check_ranges
 from lightwell.nets.encoders import draw_weights

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 from torch import Tensor
 
 from lightwell.core.axes import Axis
-from lightwell.models.classifier import Classifier
+from lightwell.models.classifiers.classifier import Classifier
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.nets import BottleneckLinear, PooledLinear

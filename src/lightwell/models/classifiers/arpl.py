@@ -12,7 +12,7 @@ from torch.nn import functional
 from lightwell.core.axes import Axis
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
-from lightwell.models.classifier import Classifier
+from lightwell.models.classifiers.classifier import Classifier
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.nets import Head, PooledHead

@@ -20,10 +20,10 @@ from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
 from lightwell.core.seeds import generator
 from lightwell.models.anchors import Anchors
-from lightwell.models.classifier import Classifier
+from lightwell.models.classifiers.classifier import Classifier
+from lightwell.models.classifiers.penalties import activation_correlation, correlation_penalty, std_penalty
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.models.penalties import activation_correlation, correlation_penalty, std_penalty
 from lightwell.nets import PooledHead
 from lightwell.nets.heads import Activation
 

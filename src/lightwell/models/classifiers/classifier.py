@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from pathlib import Path
 from typing import Any, cast
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lightwell.core.dataset import Dataset
-from lightwell.core.errors import ConfigError, DataError
-from lightwell.models.model import Model, Signature
+from lightwell.core.errors import ConfigError
+from lightwell.models.body import body_of
+from lightwell.models.model import Model, Signature, check_labels
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.nets import Body, Head, build
-from lightwell.nets.frozen import freeze, frozen_body
+from lightwell.nets import Head
 
 
 class Classifier(Model):
@@ -76,52 +75,3 @@ class Classifier(Model):
         """Return the accuracy."""
         right = self.logits(self(images)).argmax(dim=1) == labels
         return {"accuracy": right.float().mean()}
-
-
-class _Features(nn.Module):
-    """The feature maps of a saved model, its own standardisation included."""
-
-    def __init__(self, model: Classifier) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model.feature_map(images)
-
-
-def check_labels(train: Dataset, signature: Signature) -> Dataset:
-    """Return the training images; refuse other classes than the signature's, and images without a label."""
-    if train.class_names != signature.class_names:
-        raise DataError(
-            "the training classes are not those of the model",
-            where=train.name,
-            expected=signature.class_names,
-            got=train.class_names,
-        )
-    missing = int((train.labels < 0).sum())
-    if missing:
-        raise DataError(
-            "training images without a label",
-            where=train.name,
-            expected="a known class each",
-            got=f"{missing} of {len(train)} without",
-            fix="Leave them out: data.take(data.labels >= 0).",
-        )
-    return train
-
-
-def body_of(signature: Signature) -> Body:
-    """Return the body to train, or the frozen encoder in its place."""
-    if not signature.encoder:
-        height, width, channels = signature.image_shape
-        return build(signature.network, channels, (height, width))
-    if ":" in signature.encoder and not Path(signature.encoder).is_dir():
-        return frozen_body(signature.encoder, signature.image_shape)
-    from lightwell.models import saved  # it builds models itself
-
-    model = saved.load(Path(signature.encoder))
-    if not isinstance(model, Classifier):
-        raise ConfigError(
-            "this saved model has no feature maps", where=signature.encoder, got=model.info.name
-        )
-    return freeze(_Features(model), signature.encoder, signature.image_shape)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
-from lightwell.models.linear import LinearClassifier
+from lightwell.models.classifiers.linear import LinearClassifier
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,13 @@ from lightwell.core.axes import Axis
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
-from lightwell.models.class_prior import ClassPrior
-from lightwell.models.classifier import check_labels
-from lightwell.models.concept_head import check_concepts, concept_axes, concept_error, contrast
-from lightwell.models.model import Signature
+from lightwell.models.concepts.class_prior import ClassPrior
+from lightwell.models.concepts.concept_head import check_concepts, concept_axes, concept_error, contrast
+from lightwell.models.concepts.vae import Posterior, Vae, VaeSettings
+from lightwell.models.concepts.vae_terms import parse_terms
+from lightwell.models.model import Signature, check_labels
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.ranges import check_ranges
-from lightwell.models.vae import Posterior, Vae, VaeSettings
-from lightwell.models.vae_terms import parse_terms
 from lightwell.nets.encoders import draw_weights
 
 _WITHOUT_CONCEPTS = 10

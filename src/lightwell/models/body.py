@@ -1,15 +1,47 @@
-"""A body, all of its feature map at once, and a linear layer: what encodes into latents."""
+"""What a model is built on: a body to train or a frozen encoder, and what encodes its maps into latents."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from lightwell.core import seeds
 from lightwell.core.errors import ConfigError
-from lightwell.models.classifier import body_of
+from lightwell.models.capabilities import MapsFeatures
 from lightwell.models.model import Signature, evaluating
+from lightwell.nets import Body, build
 from lightwell.nets.encoders import draw_weights
+from lightwell.nets.frozen import freeze, frozen_body
+
+
+def body_of(signature: Signature) -> Body:
+    """Return the body to train, or the frozen encoder in its place."""
+    if not signature.encoder:
+        height, width, channels = signature.image_shape
+        return build(signature.network, channels, (height, width))
+    if ":" in signature.encoder and not Path(signature.encoder).is_dir():
+        return frozen_body(signature.encoder, signature.image_shape)
+    from lightwell.models import saved  # it builds models itself
+
+    model = saved.load(Path(signature.encoder))
+    if not isinstance(model, MapsFeatures):
+        raise ConfigError(
+            "this saved model has no feature maps", where=signature.encoder, got=model.info.name
+        )
+    return freeze(_Features(model), signature.encoder, signature.image_shape)
+
+
+class _Features(nn.Module):
+    """The feature maps of a saved model, its own standardisation included."""
+
+    def __init__(self, model: MapsFeatures) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model.feature_map(images)
 
 
 class LatentEncoder(nn.Module):

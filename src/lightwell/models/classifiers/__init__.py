@@ -1,0 +1,1 @@
+"""Models of known classes: one code, class scores read off it."""

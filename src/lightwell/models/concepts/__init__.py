@@ -1,0 +1,1 @@
+"""Models whose latents are meant to be concepts, and the autoencoders they come from."""

@@ -1,0 +1,1 @@
+"""From an unknown score to a decision: refuse or accept."""
