@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lightwell.core import ConfigError, DataError
 from lightwell.core.dataset import Dataset
-from lightwell.data.batches import Batches, to_images
+from lightwell.data.batches import Batches, Together, to_images
 
 
 def numbered(n, shape=(4, 4, 1)):
@@ -91,7 +91,7 @@ def test_the_global_random_state_is_not_touched():
 @given(st.integers(1, 50), st.integers(1, 7), st.integers(1, 9), st.booleans())
 def test_shares_are_equal_in_length_cover_all_rows_and_wrap(n, world, batch_size, shuffle):
     shares = [
-        Batches(numbered(n), batch_size, seed=1, shuffle=shuffle, rank=rank, world=world)
+        Batches(numbered(n), batch_size, seed=1, shuffle=shuffle, share=(rank, world))
         for rank in range(world)
     ]
     rows = [flat(share) for share in shares]
@@ -105,7 +105,7 @@ def test_shares_are_equal_in_length_cover_all_rows_and_wrap(n, world, batch_size
 
 def test_ranks_augment_differently():
     first, second = (
-        next(iter(Batches(numbered(1), 1, augment=drawn, rank=rank, world=2)))[0] for rank in (0, 1)
+        next(iter(Batches(numbered(1), 1, augment=drawn, share=(rank, 2))))[0] for rank in (0, 1)
     )
     assert not torch.equal(first, second)
 
@@ -147,10 +147,10 @@ def test_an_empty_set_is_refused_by_name():
 
 
 @pytest.mark.parametrize(
-    "inputs", [torch.zeros(2, 3, 3, 1), torch.zeros(2, 3, 3, dtype=torch.uint8), torch.zeros(2, 3, 1)]
+    "inputs", [torch.zeros(2, 3, 3, 1), torch.zeros(2, 3, 3, dtype=torch.uint8), torch.zeros(2, 3)]
 )
 def test_what_is_no_image_at_rest_is_refused(inputs):
-    with pytest.raises(DataError, match=r"expected uint8, B×H×W×C"):
+    with pytest.raises(DataError, match=r"expected uint8, B×H×W×C, or float32, B×T×C"):
         to_images(inputs)
 
 
@@ -161,3 +161,29 @@ def test_a_batch_brings_the_arrays_that_are_asked_for():
     assert labels.tolist() == data.labels[:4].tolist()
     with pytest.raises(DataError, match="this data set has no factors"):
         Batches(data, 4, fields=("factors",))
+
+
+def test_series_come_channels_first_one_pixel_wide_and_unchanged():
+    series = np.arange(24, dtype=np.float32).reshape(2, 4, 3) - 5
+    ((batch, _labels),) = Batches(Dataset.from_arrays(series, ["a", "b"]), 2)
+    assert batch.shape == (2, 3, 4, 1)
+    assert np.array_equal(batch[:, :, :, 0].numpy(), series.transpose(0, 2, 1))
+
+
+def test_two_views_bring_the_images_as_they_are_and_their_copies_last():
+    data = numbered(5)
+    batches = Batches(data, 5, augment=lambda images, generator: images + 1, two_views=True)
+    ((images, _labels, views),) = batches
+    assert torch.equal(views, images + 1)
+    ((plain, _),) = Batches(data, 5)
+    assert torch.equal(images, plain)
+
+
+def test_members_draw_what_each_would_draw_alone():
+    data = numbered(7)
+    alone = [Batches(data, 3, seed=seed, shuffle=True) for seed in (4, 9)]
+    for number, (images, labels) in enumerate(Together(alone)):
+        for member, batches in enumerate(alone):
+            wanted = list(batches)[number]
+            assert torch.equal(images[member], wanted[0])
+            assert torch.equal(labels[member], wanted[1])

@@ -174,8 +174,14 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """Shape of one input: (height, width, channels), or (time, channels) of a series."""
-        return self.inputs.shape[1:]
+        """Shape of one input: (height, width, channels); a series is an image one pixel wide."""
+        shape: tuple[int, ...] = self.inputs.shape[1:]
+        return shape if self.is_images else (shape[0], 1, shape[1])
+
+    def __repr__(self) -> str:
+        """Name it in one line; arrays are not printed."""
+        held = "×".join(map(str, self.inputs.shape))
+        return f"Dataset({self.name!r}, {held} {self.inputs.dtype}, {self.n_classes} classes)"
 
     @property
     def class_counts(self) -> dict[str, int]:

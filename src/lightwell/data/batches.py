@@ -25,17 +25,19 @@ Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def to_images(inputs: Tensor) -> Tensor:
-    """Return float32 images B×C×H×W in [0, 1] of uint8 images B×H×W×C.
+    """Return float32 images B×C×H×W in [0, 1] of uint8 images B×H×W×C; of series B×T×C, B×C×T×1 as they are.
 
     Examples
     --------
     >>> to_images(torch.full((1, 2, 2, 3), 255, dtype=torch.uint8)).shape
     torch.Size([1, 3, 2, 2])
     """
+    if inputs.dtype == torch.float32 and inputs.ndim == 3:
+        return inputs.transpose(1, 2).unsqueeze(-1)
     if inputs.dtype != torch.uint8 or inputs.ndim != 4:
         raise DataError(
-            "these are not images at rest",
-            expected="uint8, B×H×W×C",
+            "these are neither images nor series at rest",
+            expected="uint8, B×H×W×C, or float32, B×T×C",
             got=f"{inputs.dtype}, {tuple(inputs.shape)}",
         )
     # Channels last in memory: the permuted view is in that layout already, and convolutions like it.
@@ -60,8 +62,10 @@ class Batches:
         Whether each epoch has an order of its own.
     augment : callable or None
         Maps (images, generator) to images.
-    rank, world : int
-        Which share of each epoch this process sees; shares are equal in length, the order is
+    two_views : bool
+        Whether the images stay as they are and their augmented copies come last in the batch.
+    share : (int, int)
+        Which share of each epoch this process sees, of how many; shares are equal in length, the order is
         continued from its start where it does not divide.
     device : torch.device or None
         Keeps the whole set on a device.
@@ -91,8 +95,8 @@ class Batches:
         epoch: int = 0,
         shuffle: bool = False,
         augment: Augmentation | None = None,
-        rank: int = 0,
-        world: int = 1,
+        two_views: bool = False,
+        share: tuple[int, int] = (0, 1),
         device: torch.device | None = None,
     ) -> None:
         if batch_size < 1:
@@ -106,7 +110,9 @@ class Batches:
         self._targets = [_target(dataset, name).to(device) for name in fields]
         self._n, self._device = len(dataset), torch.empty(0, device=device).device
         self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
-        self.seed, self.epoch, self.rank, self.world = seed, epoch, rank, world
+        self.seed, self.epoch = seed, epoch
+        self.rank, self.world = share
+        self.two_views = two_views and augment is not None
 
     def __len__(self) -> int:
         share = math.ceil(self._n / self.world)
@@ -115,12 +121,17 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         for number, rows in enumerate(torch.split(self._order(), self.batch_size)):
             images = to_images(self._pixels(rows))
-            if self.augment is not None:
-                chance = torch_generator(
-                    self.seed, "augment", self.epoch, number, self.rank, device=images.device.type
-                )
-                images = self.augment(images, chance)
-            yield images, *(target[rows] for target in self._targets)
+            targets = [target[rows] for target in self._targets]
+            if self.two_views:
+                yield images, *targets, self._augmented(images, number)
+            else:
+                yield self._augmented(images, number), *targets
+
+    def _augmented(self, images: Tensor, number: int) -> Tensor:
+        if self.augment is None:
+            return images
+        purpose = ("augment", self.epoch, number, self.rank)
+        return self.augment(images, torch_generator(self.seed, *purpose, device=images.device.type))
 
     def _pixels(self, rows: Tensor) -> Tensor:
         if isinstance(self._inputs, PackedImages):
@@ -135,6 +146,33 @@ class Batches:
         share = math.ceil(n / self.world)
         wrapped = torch.arange(share * self.world) % n
         return order[wrapped][self.rank :: self.world].to(self._device)
+
+
+class Together:
+    """Batches of several members side by side: each draws its own order and augmentation.
+
+    Parameters
+    ----------
+    members : sequence of Batches
+        Of one data set and batch size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = Dataset.from_arrays(np.zeros((5, 8, 8), np.uint8), np.arange(5) % 2)
+    >>> [images.shape for images, labels in Together([Batches(data, 4, seed=s) for s in (0, 1)])]
+    [torch.Size([2, 4, 1, 8, 8]), torch.Size([2, 1, 1, 8, 8])]
+    """
+
+    def __init__(self, members: Sequence[Batches]) -> None:
+        self._members = members
+
+    def __len__(self) -> int:
+        return len(self._members[0])
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        for parts in zip(*self._members, strict=True):
+            yield tuple(torch.stack(arrays) for arrays in zip(*parts, strict=True))
 
 
 def _target(dataset: Dataset, name: str) -> Tensor:

@@ -21,6 +21,7 @@ METHODS: dict[str, str] = {
     "vae": "lightwell.models.concepts.vae:Vae",
     "glancenet": "lightwell.models.concepts.glancenet:GlanceNet",
     "cbnm": "lightwell.models.concepts.concept_bottleneck:Cbnm",
+    "clustnet": "lightwell.models.discovery.clustnet:ClustNet",
 }
 
 

@@ -82,7 +82,11 @@ class LatentEncoder(nn.Module):
         self.to_latents = nn.Linear(features, width)
         draw_weights(self.to_latents)
 
+    def latents_of(self, maps: Tensor) -> Tensor:
+        """Return B×width of the body's maps B×C'×h×w."""
+        latents: Tensor = self.to_latents(maps.flatten(1))
+        return latents
+
     def forward(self, images: Tensor) -> Tensor:
         """Return B×width of B×C×H×W."""
-        latents: Tensor = self.to_latents(self.body(images).flatten(1))
-        return latents
+        return self.latents_of(self.body(images))

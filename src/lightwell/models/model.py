@@ -103,6 +103,8 @@ class Model(LightningModule):
     """The measure of held-out images whose smallest value tells when to stop; empty where there is none."""
     fields: tuple[str, ...] = ("labels",)
     """Arrays of a data set that a batch brings beside the images, in the order ``losses`` takes them."""
+    two_views: ClassVar[bool] = False
+    """Whether ``losses`` takes augmented copies of the training images, last, beside the images."""
     scores: tuple[str, ...] = ()
     """Unknown scores that suit this model, the default first."""
     anchors: Anchors | None = None
@@ -183,22 +185,7 @@ class Model(LightningModule):
         TrainingDiverged
             If a term is not finite.
         """
-        for name, term in terms.items():
-            if not torch.isfinite(term):
-                raise TrainingDiverged(
-                    f"the loss term '{name}' is {term.item()}",
-                    where=f"epoch {self.current_epoch}, batch {batch_idx}",
-                    expected="a finite number",
-                    fix="Lower optimizer.lr or look for broken images in that batch.",
-                )
-        self.log_dict(
-            {f"train/{name}": term.detach() for name, term in terms.items()},
-            on_step=False,
-            on_epoch=True,
-            batch_size=batch_size,
-            sync_dist=True,
-        )
-        return torch.stack(list(terms.values())).sum()
+        return logged_sum(self, terms, batch_size, batch_idx)
 
     def validation_step(self, batch: tuple[Tensor, ...], _batch_idx: int) -> None:
         """Log the terms and measures of held-out images."""
@@ -225,17 +212,7 @@ class Model(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, with a schedule that follows the step count."""
-        settings = self.optimizer_settings
-        optimizer = build_optimizer(settings, self.main_parameters())
-        epochs = self.trainer.max_epochs or 1
-        steps = max(int(self.trainer.estimated_stepping_batches) // epochs, 1)
-
-        def factor(step: int) -> float:
-            moment = step / steps if settings.update == "step" else step // steps
-            return learning_rate(settings, moment, epochs) / settings.lr
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return scheduled(self, self.optimizer_settings, self.main_parameters())
 
     def arguments(self) -> dict[str, Any]:
         """Return what rebuilds this model, as plain JSON values."""
@@ -253,6 +230,46 @@ class Model(LightningModule):
             cls.Settings(**arguments["settings"]),
             OptimizerSettings(**arguments["optimizer"]),
         )
+
+
+def logged_sum(module: LightningModule, terms: dict[str, Tensor], batch_size: int, batch_idx: int) -> Tensor:
+    """Return the sum of loss terms of a training step, and log each under its own name.
+
+    Raises
+    ------
+    TrainingDiverged
+        If a term is not finite.
+    """
+    for name, term in terms.items():
+        if not torch.isfinite(term):
+            raise TrainingDiverged(
+                f"the loss term '{name}' is {term.item()}",
+                where=f"epoch {module.current_epoch}, batch {batch_idx}",
+                expected="a finite number",
+                fix="Lower optimizer.lr or look for broken images in that batch.",
+            )
+    module.log_dict(
+        {f"train/{name}": term.detach() for name, term in terms.items()},
+        on_step=False,
+        on_epoch=True,
+        batch_size=batch_size,
+        sync_dist=True,
+    )
+    return torch.stack(list(terms.values())).sum()
+
+
+def scheduled(module: LightningModule, settings: OptimizerSettings, weights: list[nn.Parameter]) -> Any:
+    """Return the optimiser of a module in training, with a schedule that follows the step count."""
+    optimizer = build_optimizer(settings, weights)
+    epochs = module.trainer.max_epochs or 1
+    steps = max(int(module.trainer.estimated_stepping_batches) // epochs, 1)
+
+    def factor(step: int) -> float:
+        moment = step / steps if settings.update == "step" else step // steps
+        return learning_rate(settings, moment, epochs) / settings.lr
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def check_labels(train: Dataset, signature: Signature) -> Dataset:

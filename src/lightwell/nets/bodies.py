@@ -10,10 +10,10 @@ from torch import nn
 from lightwell.core import seeds
 from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.imports import import_named
-from lightwell.nets.convnets import Body, check_count, small, vgg32
+from lightwell.nets.convnets import Body, check_count, small, tiny, vgg32
 from lightwell.nets.encoders import CONVOLUTIONAL, DENSE, convolutional, dense
 
-_BODIES: dict[str, Callable[[int], Body]] = {"small": small, "vgg32": vgg32}
+_BODIES: dict[str, Callable[[int], Body]] = {"small": small, "tiny": tiny, "vgg32": vgg32}
 
 
 def build(name: str, in_channels: int, size: tuple[int, int] | None = None) -> Body:
@@ -25,8 +25,8 @@ def build(name: str, in_channels: int, size: tuple[int, int] | None = None) -> B
     Parameters
     ----------
     name : str
-        ``"vgg32"``, ``"small"``, an encoder of :mod:`lightwell.nets.encoders` such as ``"light32"``, or
-        ``"module:function"`` of your own. Your function is called with the
+        ``"vgg32"``, ``"small"``, ``"tiny"``, an encoder of :mod:`lightwell.nets.encoders` such as
+        ``"light32"``, or ``"module:function"`` of your own. Your function is called with the
         number of channels and returns a ``torch.nn.Module`` from B×C×H×W to B×C'×h×w. C' is its attribute
         ``out_channels`` where it has one; otherwise two black images of 64×64 pixels are sent through.
     in_channels : int

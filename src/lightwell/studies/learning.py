@@ -73,6 +73,8 @@ def signature_of(
 
 def _statistics(train: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
     pixels = np.asarray(train.inputs).reshape(-1, train.inputs.shape[-1])
+    if not train.is_images:
+        return tuple(pixels.mean(axis=0).tolist()), tuple(np.maximum(pixels.std(axis=0), 1e-6).tolist())
     # Counting grey levels is exact and needs no float copy of the images.
     counts = [np.bincount(channel, minlength=256) for channel in pixels.T]
     level = np.arange(256) / 255

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from torch import Tensor
 
 from lightwell.core.errors import TrainingDiverged
-from lightwell.core.seeds import derive
+from lightwell.core.seeds import derive, preserved
 
 
 class OwnNumbers(Callback):
@@ -79,6 +80,25 @@ class StopInTime(EarlyStopping):
         """Stop at once where a training is resumed that had stopped already."""
         super().on_train_start(trainer, pl_module)
         trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
+
+
+class EachEpoch(Callback):
+    """Calls a function after each epoch, in the first process only; it may draw random numbers.
+
+    Parameters
+    ----------
+    call : callable
+        Takes the module and the number of the epoch, from 0.
+    """
+
+    def __init__(self, call: Callable[[LightningModule, int], None]) -> None:
+        self._call = call
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Call it, and leave the random state as it was."""
+        if trainer.is_global_zero:
+            with preserved():
+                self._call(pl_module, trainer.current_epoch)
 
 
 class KeepLast(Checkpoint):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.seeds import preserved
-from lightwell.data.batches import Augmentation, Batches
-from lightwell.training.callbacks import FiniteOnly, KeepLast, OwnNumbers, StopInTime
+from lightwell.data.batches import Augmentation, Batches, Together
+from lightwell.training.callbacks import EachEpoch, FiniteOnly, KeepLast, OwnNumbers, StopInTime
 from lightwell.training.checkpoint import SafeCheckpointIO
 from lightwell.training.history import History
 from lightwell.training.loggers import make_loggers
@@ -36,6 +36,7 @@ def fit(
     augment: Augmentation | None = None,
     seed: int = 0,
     resume: bool = False,
+    each_epoch: Callable[[LightningModule, int], None] | None = None,
 ) -> list[dict[str, float]]:
     """Train a model on images in memory.
 
@@ -43,8 +44,9 @@ def fit(
     ----------
     model : LightningModule
         Trained in place; any module whose steps take (images B×C×H×W in [0, 1], labels), or other arrays
-        of the data set where it names them in ``fields``. It keeps neither gradients nor its trainer; mode
-        and memory layout are as they came.
+        of the data set where it names them in ``fields``, and the augmented images last where it asks for
+        ``two_views``. Members take a stack of such batches, each of its own order. It keeps neither
+        gradients nor its trainer; mode and memory layout are as they came.
     train : Dataset
         Training images, with labels 0 .. K-1 where labels are among the fields.
     settings : TrainingSettings
@@ -60,6 +62,8 @@ def fit(
         step, so the global random state is neither used nor changed.
     resume : bool
         Go on from the last checkpoint of the folder, if it has one; otherwise that one is removed.
+    each_epoch : callable, optional
+        Called with the model and the number of the epoch after each, before its checkpoint is written.
 
     Returns
     -------
@@ -83,12 +87,15 @@ def fit(
     fields = tuple(getattr(model, "fields", ("labels",)))
     if "labels" in fields:
         _check_labels(train)
-    callbacks = [OwnNumbers(seed), FiniteOnly(), *_early_stop(model, settings, validation)]
+    watch = [] if each_epoch is None else [EachEpoch(each_epoch)]
+    callbacks = [OwnNumbers(seed), FiniteOnly(), *_early_stop(model, settings, validation), *watch]
     last = folder / "checkpoints" / "last.ckpt"
     if not resume and not is_follower():
         last.unlink(missing_ok=True)  # killed within its first epoch, this training must not resume another
     history = History(folder / "metrics.csv")
-    batches = _EpochBatches(train, validation, settings.batch_size, fields, augment, seed)
+    seeds = tuple(getattr(model, "seeds", (seed,)))  # members have one each
+    views = bool(getattr(model, "two_views", False))
+    batches = _EpochBatches(train, validation, settings.batch_size, fields, augment, seeds, views)
     with preserved(), threads(settings.threads), _quiet(), stoppable(), _as_it_came(model):
         if settings.channels_last:
             model.to(memory_format=torch.channels_last)
@@ -162,32 +169,38 @@ class _EpochBatches(LightningDataModule):
         batch_size: int,
         fields: tuple[str, ...],
         augment: Augmentation | None,
-        seed: int,
+        seeds: tuple[int, ...],
+        two_views: bool,
     ) -> None:
         super().__init__()
         self._train, self._validation = train, validation
-        self._batch_size, self._fields, self._augment, self._seed = batch_size, fields, augment, seed
+        self._batch_size, self._fields, self._augment = batch_size, fields, augment
+        self._seeds, self._two_views = seeds, two_views
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Batches | Together:
         trainer = self._trainer()
-        return Batches(
-            self._train,
-            self._batch_size,
-            fields=self._fields,
-            seed=self._seed,
-            epoch=trainer.current_epoch,
-            shuffle=True,
-            augment=self._augment,
-            rank=trainer.global_rank,
-            world=trainer.world_size,
-        )
+        members = [
+            Batches(
+                self._train,
+                self._batch_size,
+                fields=self._fields,
+                seed=seed,
+                epoch=trainer.current_epoch,
+                shuffle=True,
+                augment=self._augment,
+                two_views=self._two_views,
+                share=(trainer.global_rank, trainer.world_size),
+            )
+            for seed in self._seeds
+        ]
+        return members[0] if len(members) == 1 else Together(members)
 
     def val_dataloader(self) -> Any:
         if self._validation is None:
             return []  # never asked for a batch: the trainer is told so as well
         trainer = self._trainer()
-        rank, world = trainer.global_rank, trainer.world_size
-        return Batches(self._validation, 256, fields=self._fields, rank=rank, world=world)
+        share = (trainer.global_rank, trainer.world_size)
+        return Batches(self._validation, 256, fields=self._fields, share=share)
 
     def _trainer(self) -> Trainer:
         assert self.trainer is not None  # noqa: S101 - Lightning attaches it before it asks for batches

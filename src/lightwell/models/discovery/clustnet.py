@@ -1,0 +1,391 @@
+"""ClustNet: a gate sends each image to one of K weak experts, and its choice is the sub-class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lightwell.core.axes import Axis
+from lightwell.core.dataset import Dataset
+from lightwell.core.errors import ConfigError
+from lightwell.core.method import MethodInfo
+from lightwell.models.body import LatentEncoder
+from lightwell.models.discovery.cells import Cells
+from lightwell.models.discovery.gates import GATES, GateKind, choose, route
+from lightwell.models.model import Model, Signature, check_labels
+from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.ranges import check_ranges
+from lightwell.nets.decoders import build_decoder
+from lightwell.nets.encoders import linear_layers
+from lightwell.nets.experts import ExpertConv, expert_layers
+
+_NO_CELL = -10.0  # added to the class score of an expert that has no sub-class of that class
+_NEAREST_SHARES = (0.9, 0.5, 0.1)  # of ``separated`` training at epochs 0, 1, 2 and later
+
+
+@dataclass(frozen=True)
+class ClustNetSettings:
+    """Settings of ClustNet.
+
+    Attributes
+    ----------
+    subclasses : int or tuple of int
+        Sub-classes behind each coarse class: one number for all, or one each (in the seed: ``clust``).
+    sizes : tuple of tuple of float
+        Expected shares of the sub-classes, a row a coarse class; empty where all are equally large. The
+        balance term believes them.
+    latents : int
+        Width of the encoder's output (in the seed: ``enchidd_repr_size``).
+    encoders : {"shared", "separate"}
+        One encoder for gate and experts, or one for the gate and one each for the experts (in the seed:
+        ``encnblay`` above 0, or 0).
+    gate : {"sample", "gumbel", "reinmax", "argmax", "soft"}
+        How the gate chooses in training (in the seed: ``decision_clu``); trained, it takes the largest.
+    gate_layers, gate_width : int
+        Linear layers of the gate and their width (in the seed: ``clnb_denselayers``, ``clsize_denselayers``).
+    temperature, temperature_end : float
+        Of ``gumbel`` and ``reinmax`` at the start and the end; between, it moves by equal factors.
+    expert : {"linear", "mlp", "conv"}
+        Capacity of an expert; ``conv`` reads the feature map in place of the latents.
+    expert_width : int
+        Hidden units or channels of an expert (in the seed: ``desize_denselayers``, ``dechan``).
+    coarse_weight : float
+        Weight of the cross-entropy of the coarse labels.
+    balance : float
+        Weight of the divergence of the experts' use from the expected sizes.
+    balance_over : {"class", "all"}
+        Whether use is balanced within each coarse class, or over all images at once.
+    balance_memory : float
+        Share of earlier batches in the use that is balanced, in [0, 1): small batches do not show it.
+    entropy : float
+        Weight of the entropy of the gate for an image.
+    consistency : float
+        Weight of the cross-entropy of the gate between an image and its augmented copy.
+    z_loss : float
+        Weight of the squared log-normaliser of the gate's scores.
+    training_mode : {"joint", "separated"}
+        ``separated``: the gate learns to name the expert with the lowest loss, or a random one (in the seed:
+        ``clu_train_mode``).
+    alternate : int
+        Batches that only gate or experts learn from, in turn; 0 for both from each (in the seed:
+        ``batch_period``).
+    pretrain : float
+        Share of the training, in [0, 1), in which the encoder learns to rebuild images and nothing else (in
+        the seed: ``pretrain_cae``).
+    """
+
+    subclasses: int | tuple[int, ...] = 5
+    sizes: tuple[tuple[float, ...], ...] = ()
+    latents: int = 32
+    encoders: Literal["shared", "separate"] = "shared"
+    gate: GateKind = "sample"
+    gate_layers: int = 2
+    gate_width: int = 64
+    temperature: float = 1.0
+    temperature_end: float = 1.0
+    expert: Literal["linear", "mlp", "conv"] = "linear"
+    expert_width: int = 16
+    coarse_weight: float = 1.0
+    balance: float = 1.0
+    balance_over: Literal["class", "all"] = "class"
+    balance_memory: float = 0.0
+    entropy: float = 0.2
+    consistency: float = 1.0
+    z_loss: float = 0.0
+    training_mode: Literal["joint", "separated"] = "joint"
+    alternate: int = 0
+    pretrain: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.subclasses, int):
+            object.__setattr__(self, "subclasses", tuple(self.subclasses))
+        object.__setattr__(self, "sizes", tuple(tuple(row) for row in self.sizes))
+        check_ranges(
+            "clustnet",
+            self,
+            above="temperature temperature_end",
+            least="coarse_weight balance entropy consistency z_loss alternate",
+            counts="latents gate_layers gate_width expert_width",
+        )
+        for name in ("balance_memory", "pretrain"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(
+                    "setting is out of range", where=f"clustnet.{name}", expected="from 0 to below 1",
+                    got=getattr(self, name),
+                )  # fmt: skip
+        if self.gate not in GATES:
+            raise ConfigError("no such gate", where="clustnet.gate", expected=GATES, got=self.gate)
+
+
+class ClustNet(Model):
+    """Hard mixture of experts; its codes are the gate's K scores, then the class scores of each expert.
+
+    Experts are many and weak: where one alone cannot part the coarse classes, each must take a part of them.
+    Their outputs are masked by the choice, never their inputs.
+
+    Examples
+    --------
+    >>> model = ClustNet(Signature(("low", "high"), (28, 28, 1), "tiny"), ClustNetSettings(subclasses=3))
+    >>> codes = model(torch.rand(4, 1, 28, 28))
+    >>> codes.shape, model.logits(codes).shape, model.experts_of(codes).shape
+    (torch.Size([4, 9]), torch.Size([4, 2]), torch.Size([4]))
+    """
+
+    info = MethodInfo(
+        name="clustnet",
+        title="Latent class discovery with a hard mixture of weak experts",
+        paper="ClustNet",
+        venue="public code",
+        year=2019,
+        link="https://github.com/TristanGomez44/clustNet",
+        reference_code="TristanGomez44/clustNet",
+        reference_licence="none stated",
+        consumes=("images", "labels"),
+        capabilities=("encode", "logits", "axes"),
+        not_for=(
+            "sub-classes of unknown sizes: the balance term believes the expected ones, equal by default",
+            "data whose augmentations change the sub-class: consistency would merge them",
+            "telling how many sub-classes there are: the number is a setting",
+        ),
+    )
+    Settings = ClustNetSettings
+    criterion: ClassVar[str] = "objective"
+    settings: ClustNetSettings
+    two_views = True
+    cells: Tensor
+    expected: Tensor
+    usage: Tensor
+
+    def __init__(
+        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
+    ) -> None:
+        if signature.n_classes < 2:
+            raise ConfigError(
+                "discovery needs two coarse classes or more: with one there is nothing to tell apart",
+                where="class_names",
+                got=signature.class_names,
+            )
+        super().__init__(signature, settings, optimizer)
+        s = self.settings
+        layout = Cells.of(s.subclasses, s.sizes, signature.class_names)
+        self.layout, k, classes = layout, layout.n_experts, signature.n_classes
+        self.register_buffer("cells", torch.tensor(layout.exists))
+        self.register_buffer("expected", torch.tensor(layout.sizes, dtype=torch.float32))
+        self.register_buffer("usage", self.expected.clone())
+        self.encoder = LatentEncoder(signature, s.latents)
+        width = (s.latents, *[s.gate_width] * (s.gate_layers - 1), k)
+        self.gate = nn.Sequential(*linear_layers(width))
+        own = k if s.encoders == "separate" else 0
+        self.expert_encoders = nn.ModuleList(LatentEncoder(signature, s.latents) for _ in range(own))
+        first: list[nn.Module] = []
+        widths: tuple[int, ...] = (s.latents, classes)
+        if s.expert == "conv":
+            first, widths = (
+                [ExpertConv(k, self.encoder.body.out_channels, s.expert_width)],
+                (s.expert_width, classes),
+            )
+        elif s.expert == "mlp":
+            widths = (s.latents, s.expert_width, classes)
+        self.experts = nn.Sequential(*first, *expert_layers(k, widths))
+        if s.pretrain:
+            self.decoder = build_decoder("light", s.latents, signature.image_shape)
+
+    @property
+    def n_experts(self) -> int:
+        """Number of experts, K: the sub-classes of the coarse class that has most."""
+        return self.layout.n_experts
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """One axis an expert, its score; then the class scores of the experts."""
+        k, classes = self.n_experts, self.n_classes
+        experts = [
+            Axis(f"expert {e}", "expert", (e,), "how strongly the gate sends an image to it")
+            for e in range(k)
+        ]
+        opinions = tuple(range(k, k + k * classes))
+        return (*experts, Axis("opinions", "opaque", opinions, "class scores of each expert"))
+
+    def training_data(self, train: Dataset, seed: int) -> Dataset:
+        """Return the training images; refuse other classes, and fewer images than sub-classes."""
+        del seed
+        train = check_labels(train, self.signature)
+        self.layout.check_counts(train)
+        return train
+
+    def _latents(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what gate and experts read of images: latents B×D, and B×D, B×K×D or feature maps."""
+        images = self.standardised(images)
+        maps = self.encoder.body(images)
+        latents = self.encoder.latents_of(maps)
+        conv = self.settings.expert == "conv"
+        if not len(self.expert_encoders):
+            return latents, maps if conv else latents
+        encoders = cast("Iterable[LatentEncoder]", self.expert_encoders)
+        own = [encoder.body(images) if conv else encoder(images) for encoder in encoders]
+        return latents, torch.stack(own, dim=1)
+
+    def scores_and_opinions(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gate's scores B×K and the experts' class scores B×K×C of images in [0, 1]."""
+        latents, read = self._latents(images)
+        return self.gate(latents), self._opinions(read)
+
+    def _opinions(self, read: Tensor) -> Tensor:
+        opinions: Tensor = self.experts(read)
+        return opinions + _NO_CELL * (~self.cells.T).to(opinions.dtype)
+
+    def gate_scores(self, images: Tensor) -> Tensor:
+        """Return the gate's scores B×K of images in [0, 1]."""
+        return cast("Tensor", self.gate(self.encoder(self.standardised(images))))
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """Return the encoder's feature map B×C'×h×w of images B×C×H×W in [0, 1]."""
+        return cast("Tensor", self.encoder.body(self.standardised(images)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return codes B×(K + K·C) of images B×C×H×W in [0, 1]."""
+        scores, opinions = self.scores_and_opinions(images)
+        return torch.cat([scores, opinions.flatten(1)], dim=1)
+
+    def gate_of(self, codes: Tensor) -> Tensor:
+        """Return the gate's distribution over experts, B×K, of codes."""
+        return codes[:, : self.n_experts].softmax(dim=1)
+
+    def experts_of(self, codes: Tensor) -> Tensor:
+        """Return the expert that each image is sent to, (B,), of codes."""
+        return codes[:, : self.n_experts].argmax(dim=1)
+
+    def logits(self, codes: Tensor) -> Tensor:
+        """Return class scores B×C of codes: those of the expert the gate chooses."""
+        scores, opinions = codes[:, : self.n_experts], codes[:, self.n_experts :]
+        by_expert = opinions.reshape(-1, self.n_experts, self.n_classes)
+        return (choose(scores).unsqueeze(2) * by_expert).sum(dim=1)
+
+    def draws(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Return the uniform numbers that the gate needs for n images, n×K; the same on every device."""
+        return torch.rand(n, self.n_experts, generator=generator).to(self.cells.device)
+
+    def losses(
+        self, images: Tensor, labels: Tensor, view: Tensor | None = None, noise: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return the weighted terms of images B×C×H×W with coarse labels.
+
+        Parameters
+        ----------
+        images, labels : Tensor
+            A batch.
+        view : Tensor, optional
+            The images augmented; without it consistency compares the images with themselves.
+        noise : Tensor, optional
+            What :meth:`draws` gives; drawn here by default.
+        """
+        s = self.settings
+        noise = self.draws(len(images)) if noise is None else noise
+        if self.training and self.progress < s.pretrain:
+            return {"rebuilding": self._rebuilding(images)}
+        scores, opinions = self.scores_and_opinions(images)
+        shares = scores.softmax(dim=1)
+        terms = self._coarse_terms(scores, opinions, labels, noise)
+        terms["balance"] = s.balance * self._imbalance(shares, labels)
+        terms["entropy"] = s.entropy * _entropy(shares).mean()
+        if s.consistency:
+            moved = scores if view is None else self.gate_scores(view)
+            error = -(shares.detach() * moved.log_softmax(dim=1)).sum(dim=1).mean()
+            terms["consistency"] = s.consistency * error
+        if s.z_loss:
+            terms["z_loss"] = s.z_loss * scores.logsumexp(dim=1).square().mean()
+        return terms
+
+    def _coarse_terms(
+        self, scores: Tensor, opinions: Tensor, labels: Tensor, noise: Tensor
+    ) -> dict[str, Tensor]:
+        s = self.settings
+        chosen = route(scores, s.gate, noise, self._temperature) if self.training else choose(scores)
+        if s.training_mode == "joint":
+            mixed = (chosen.unsqueeze(2) * opinions).sum(dim=1)
+            return {"coarse": s.coarse_weight * functional.cross_entropy(mixed, labels)}
+        each = (
+            -opinions.log_softmax(dim=2)
+            .gather(2, labels.view(-1, 1, 1).expand(-1, self.n_experts, 1))
+            .squeeze(2)
+        )
+        mixed = (chosen.detach().unsqueeze(2) * opinions).sum(dim=1)
+        return {
+            "coarse": s.coarse_weight * functional.cross_entropy(mixed, labels),
+            "naming": functional.cross_entropy(scores, self._named(each.detach(), noise)),
+        }
+
+    def _named(self, errors: Tensor, noise: Tensor) -> Tensor:
+        """Return the expert that ``separated`` training tells the gate to name: the best, or a random one."""
+        epoch = self.current_epoch if self._trainer is not None else len(_NEAREST_SHARES)
+        share = _NEAREST_SHARES[min(epoch, len(_NEAREST_SHARES) - 1)]
+        # The first column decides between the two; the fraction of the others' sum is uniform and free of it.
+        anyone = noise[:, 1:].sum(dim=1, keepdim=True).frac() * self.n_experts
+        random = anyone.squeeze(1).long().clamp(max=self.n_experts - 1)
+        return torch.where(noise[:, 0] < share, errors.argmin(dim=1), random)
+
+    def _imbalance(self, shares: Tensor, labels: Tensor) -> Tensor:
+        """Return the divergence of the experts' use from the expected sizes, its mean over classes."""
+        own = (labels.unsqueeze(1) == torch.arange(self.n_classes, device=labels.device)).to(shares.dtype)
+        if self.settings.balance_over == "all":
+            own = torch.ones_like(own[:, :1])
+            wanted = self.expected.mean(dim=0, keepdim=True)
+        else:
+            wanted = self.expected
+        counts = own.sum(dim=0)
+        present = (counts > 0).to(shares.dtype)
+        use = own.T @ shares / counts.clamp(min=1).unsqueeze(1)
+        memory = self.settings.balance_memory
+        if memory and self.training:
+            earlier = self.usage[: len(use)]
+            use = memory * earlier + (1 - memory) * use
+            kept = torch.where(present.unsqueeze(1) > 0, use.detach(), earlier)
+            self.usage[: len(use)].copy_(kept)
+        tiny = 1e-6  # an expert without a sub-class of that class is expected to be used never
+        divergence = (use * ((use + tiny).log() - (wanted + tiny).log())).sum(dim=1)
+        return (present * divergence).sum() / present.sum().clamp(min=1)
+
+    def _rebuilding(self, images: Tensor) -> Tensor:
+        rebuilt = self.decoder(self.encoder(self.standardised(images))).sigmoid()
+        return functional.mse_loss(rebuilt, images)
+
+    @property
+    def _temperature(self) -> float:
+        start, end = self.settings.temperature, self.settings.temperature_end
+        return start * (end / start) ** self.progress if math.isfinite(self.progress) else end
+
+    @property
+    def resting(self) -> tuple[str, ...]:
+        """Prefixes of the weights that do not learn from the batch at hand: of the gate or of the experts."""
+        if not self.settings.alternate or not math.isfinite(self.batches_done):
+            return ()
+        turn = int(self.batches_done) // self.settings.alternate % 2
+        return ("gate.",) if turn else ("experts.", "expert_encoders.")
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let weights that rest keep what they are: without a gradient an optimiser passes them by."""
+        del optimizer
+        rest(self.named_parameters(), self.resting)
+
+    def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the coarse accuracy, and the sum of the terms that tells when to stop."""
+        right = self.logits(self(images)).argmax(dim=1) == labels
+        objective = torch.stack(list(self.losses(images, labels).values())).sum()
+        return {"coarse_accuracy": right.float().mean(), "objective": objective}
+
+
+def rest(weights: Iterable[tuple[str, nn.Parameter]], resting: tuple[str, ...]) -> None:
+    """Take the gradient from weights whose name begins with one of these."""
+    for name, weight in weights:
+        if resting and name.startswith(resting):
+            weight.grad = None
+
+
+def _entropy(shares: Tensor) -> Tensor:
+    return -(shares * shares.clamp(min=1e-20).log()).sum(dim=1)
