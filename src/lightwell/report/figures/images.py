@@ -86,7 +86,7 @@ def moving_grid(
     figure.set_layout_engine("none")  # the names do not move from frame to frame
     frames = []
     for images_now in moving:
-        shown.set_data(_tiled(images_now))
+        shown.set_data(tiled(images_now))
         canvas.draw()
         frames.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     return tuple(frames)
@@ -120,7 +120,7 @@ def _drawn(
     figure = style.new_figure(max(left + columns * width * side, 2.4), above + rows * height * side)
     axes = figure.subplots()
     extent = (-0.5, columns - 0.5, rows - 0.5, -0.5)  # a cell, its margin included, is 1 wide and high
-    shown = axes.imshow(_tiled(images), extent=extent, interpolation="nearest", aspect=height / width)
+    shown = axes.imshow(tiled(images), extent=extent, interpolation="nearest", aspect=height / width)
     style.dress(axes, style.label(title, 90) if title else "")
     axes.spines[:].set_visible(False)
     # Names may repeat or be empty here, as "input, rebuilt, input, rebuilt".
@@ -139,8 +139,8 @@ def _gap(images: Images) -> int:
     return max(1, int(images.shape[2]) // 16)
 
 
-def _tiled(images: Images) -> Images:
-    """Return one picture of all images, with white between and around them to the right and below."""
+def tiled(images: Images) -> Images:
+    """Return one picture of images of shape (rows, columns, height, width, channels), white between them."""
     rows, columns, height, width, _ = images.shape
     gap = _gap(images)
     sheet = np.full((rows, height + gap, columns, width + gap, 3), 255, np.uint8)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 
 from matplotlib import font_manager
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -110,6 +112,12 @@ def legend(axes: Axes, handles: Sequence[object] | None = None, **place: object)
     if handles is not None:
         shared["handles"] = handles
     return axes.legend(**shared)
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 5) -> None:
+    """Add one legend for all plots of a figure, below them."""
+    look: dict[str, Any] = {"prop": {"family": FONT, "size": 9}, "labelcolor": INK, "frameon": False}
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), columns), **look)
 
 
 def ticks_for(axis: Axis, names: Sequence[str], most: int = 40, size: float = 9) -> None:
