@@ -62,7 +62,7 @@ class ExpertConv(nn.Module):
         """Return B×K×W of B×C×h×w or B×K×C×h×w."""
         each = maps.repeat(1, self.n_experts, 1, 1) if maps.ndim == 4 else maps.flatten(1, 2)
         made: Tensor = self.active(self.convolution(each))
-        return made.mean(dim=(2, 3)).reshape(len(made), self.n_experts, -1)
+        return made.mean(dim=(2, 3)).reshape(len(made), self.n_experts, made.shape[1] // self.n_experts)
 
 
 def expert_layers(n_experts: int, widths: tuple[int, ...]) -> nn.Sequential:

@@ -97,7 +97,7 @@ def fit(
     views = bool(getattr(model, "two_views", False))
     batches = _EpochBatches(train, validation, settings.batch_size, fields, augment, seeds, views)
     with preserved(), threads(settings.threads), _quiet(), stoppable(), _as_it_came(model):
-        if settings.channels_last:
+        if settings.channels_last and len(seeds) == 1:  # the stacked filters of members have an axis more
             model.to(memory_format=torch.channels_last)
         try:
             trainer = Trainer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -155,7 +155,6 @@ class ClustNet(Model):
         ),
     )
     Settings = ClustNetSettings
-    criterion: ClassVar[str] = "objective"
     settings: ClustNetSettings
     two_views = True
     cells: Tensor
@@ -176,7 +175,9 @@ class ClustNet(Model):
         layout = Cells.of(s.subclasses, s.sizes, signature.class_names)
         self.layout, k, classes = layout, layout.n_experts, signature.n_classes
         self.register_buffer("cells", torch.tensor(layout.exists))
-        self.register_buffer("expected", torch.tensor(layout.sizes, dtype=torch.float32))
+        sizes = torch.tensor(layout.sizes, dtype=torch.float32)
+        over_all = s.balance_over == "all"
+        self.register_buffer("expected", sizes.mean(dim=0, keepdim=True) if over_all else sizes)
         self.register_buffer("usage", self.expected.clone())
         self.encoder = LatentEncoder(signature, s.latents)
         width = (s.latents, *[s.gate_width] * (s.gate_layers - 1), k)
@@ -281,22 +282,23 @@ class ClustNet(Model):
         images, labels : Tensor
             A batch.
         view : Tensor, optional
-            The images augmented; without it consistency compares the images with themselves.
+            The images augmented; without it there is no consistency to ask for.
         noise : Tensor, optional
-            What :meth:`draws` gives; drawn here by default.
+            What :meth:`draws` gives; drawn here by default, where in training.
         """
-        s = self.settings
-        noise = self.draws(len(images)) if noise is None else noise
-        if self.training and self.progress < s.pretrain:
+        s, n = self.settings, len(images)
+        if noise is None:
+            noise = self.draws(n) if self.training else images.new_zeros(n, self.n_experts)
+        if self._pretraining:
             return {"rebuilding": self._rebuilding(images)}
         scores, opinions = self.scores_and_opinions(images)
         shares = scores.softmax(dim=1)
         terms = self._coarse_terms(scores, opinions, labels, noise)
         terms["balance"] = s.balance * self._imbalance(shares, labels)
         terms["entropy"] = s.entropy * _entropy(shares).mean()
-        if s.consistency:
-            moved = scores if view is None else self.gate_scores(view)
-            error = -(shares.detach() * moved.log_softmax(dim=1)).sum(dim=1).mean()
+        if s.consistency and view is not None:
+            moved = self.gate_scores(view).log_softmax(dim=1)
+            error = -(shares.detach() * moved).sum(dim=1).mean()
             terms["consistency"] = s.consistency * error
         if s.z_loss:
             terms["z_loss"] = s.z_loss * scores.logsumexp(dim=1).square().mean()
@@ -310,45 +312,37 @@ class ClustNet(Model):
         if s.training_mode == "joint":
             mixed = (chosen.unsqueeze(2) * opinions).sum(dim=1)
             return {"coarse": s.coarse_weight * functional.cross_entropy(mixed, labels)}
-        each = (
-            -opinions.log_softmax(dim=2)
-            .gather(2, labels.view(-1, 1, 1).expand(-1, self.n_experts, 1))
-            .squeeze(2)
-        )
         mixed = (chosen.detach().unsqueeze(2) * opinions).sum(dim=1)
         return {
             "coarse": s.coarse_weight * functional.cross_entropy(mixed, labels),
-            "naming": functional.cross_entropy(scores, self._named(each.detach(), noise)),
+            "naming": functional.cross_entropy(scores, self._named(opinions, labels, noise)),
         }
 
-    def _named(self, errors: Tensor, noise: Tensor) -> Tensor:
+    def _named(self, opinions: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
         """Return the expert that ``separated`` training tells the gate to name: the best, or a random one."""
         epoch = self.current_epoch if self._trainer is not None else len(_NEAREST_SHARES)
         share = _NEAREST_SHARES[min(epoch, len(_NEAREST_SHARES) - 1)]
-        # The first column decides between the two; the fraction of the others' sum is uniform and free of it.
-        anyone = noise[:, 1:].sum(dim=1, keepdim=True).frac() * self.n_experts
-        random = anyone.squeeze(1).long().clamp(max=self.n_experts - 1)
-        return torch.where(noise[:, 0] < share, errors.argmin(dim=1), random)
+        true = labels.unsqueeze(1) == torch.arange(self.n_classes, device=labels.device)
+        right = (opinions.log_softmax(dim=2) * true.unsqueeze(1)).sum(dim=2)
+        own = self.cells.sum(dim=1)[labels]  # the experts of a class are the first so many
+        anyone = (noise[:, 1] * own).long().minimum(own - 1)
+        return torch.where(noise[:, 0] < share, right.argmax(dim=1), anyone)
 
     def _imbalance(self, shares: Tensor, labels: Tensor) -> Tensor:
         """Return the divergence of the experts' use from the expected sizes, its mean over classes."""
         own = (labels.unsqueeze(1) == torch.arange(self.n_classes, device=labels.device)).to(shares.dtype)
         if self.settings.balance_over == "all":
             own = torch.ones_like(own[:, :1])
-            wanted = self.expected.mean(dim=0, keepdim=True)
-        else:
-            wanted = self.expected
         counts = own.sum(dim=0)
         present = (counts > 0).to(shares.dtype)
         use = own.T @ shares / counts.clamp(min=1).unsqueeze(1)
         memory = self.settings.balance_memory
         if memory and self.training:
-            earlier = self.usage[: len(use)]
-            use = memory * earlier + (1 - memory) * use
-            kept = torch.where(present.unsqueeze(1) > 0, use.detach(), earlier)
-            self.usage[: len(use)].copy_(kept)
+            # Earlier batches move the value alone: the gradient keeps the strength that the weight asks for.
+            use = use + memory * (self.usage - use).detach()
+            self.usage.copy_(torch.where(present.unsqueeze(1) > 0, use.detach(), self.usage))
         tiny = 1e-6  # an expert without a sub-class of that class is expected to be used never
-        divergence = (use * ((use + tiny).log() - (wanted + tiny).log())).sum(dim=1)
+        divergence = (use * ((use + tiny).log() - (self.expected + tiny).log())).sum(dim=1)
         return (present * divergence).sum() / present.sum().clamp(min=1)
 
     def _rebuilding(self, images: Tensor) -> Tensor:
@@ -358,15 +352,20 @@ class ClustNet(Model):
     @property
     def _temperature(self) -> float:
         start, end = self.settings.temperature, self.settings.temperature_end
-        return start * (end / start) ** self.progress if math.isfinite(self.progress) else end
+        return float(start * (end / start) ** self.progress)
+
+    @property
+    def _pretraining(self) -> bool:
+        return self.training and self.progress < self.settings.pretrain
 
     @property
     def resting(self) -> tuple[str, ...]:
         """Prefixes of the weights that do not learn from the batch at hand: of the gate or of the experts."""
-        if not self.settings.alternate or not math.isfinite(self.batches_done):
+        if not self.settings.alternate or not math.isfinite(self.batches_done) or self._pretraining:
             return ()
-        turn = int(self.batches_done) // self.settings.alternate % 2
-        return ("gate.",) if turn else ("experts.", "expert_encoders.")
+        if int(self.batches_done) // self.settings.alternate % 2 == 0:
+            return ("experts.", "expert_encoders.")
+        return ("gate.",) if self.settings.encoders == "shared" else ("gate.", "encoder.")
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Let weights that rest keep what they are: without a gradient an optimiser passes them by."""
@@ -374,10 +373,9 @@ class ClustNet(Model):
         rest(self.named_parameters(), self.resting)
 
     def measures(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the coarse accuracy, and the sum of the terms that tells when to stop."""
+        """Return the coarse accuracy."""
         right = self.logits(self(images)).argmax(dim=1) == labels
-        objective = torch.stack(list(self.losses(images, labels).values())).sum()
-        return {"coarse_accuracy": right.float().mean(), "objective": objective}
+        return {"coarse_accuracy": right.float().mean()}
 
 
 def rest(weights: Iterable[tuple[str, nn.Parameter]], resting: tuple[str, ...]) -> None:

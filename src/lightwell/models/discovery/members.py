@@ -21,7 +21,8 @@ class Members(LightningModule):
     """Models that differ in their seed alone, their weights stacked: one step moves them all.
 
     Each member has its own weights, order of images, augmentation and draws, and ends where it would have
-    ended in a training of its own with its seed, up to rounding. What is logged is the mean over the members.
+    ended in a training of its own with its seed, up to rounding. Two things are shared: the random numbers of
+    a body's dropout, and the limit of a clipped gradient. What is logged is the mean over the members.
 
     Parameters
     ----------
@@ -64,32 +65,21 @@ class Members(LightningModule):
 
     @property
     def base(self) -> ClustNet:
-        """A model of their kind, in their mode; its own weights mean nothing."""
-        return self._base[0]
+        """A model of their kind, in their mode and training; its own weights mean nothing."""
+        model = self._base[0]  # Lightning does not see it, and sets neither
+        model.trainer = self._trainer
+        return model if model.training == self.training else model.train(self.training)
 
     def models(self) -> list[ClustNet]:
-        """Return the members as models of their own, weights copied."""
-        made = [copy.deepcopy(self.base) for _ in self.seeds]
+        """Return the members as models of their own, weights copied, without a trainer."""
+        self._base[0].trainer = None
+        made = [copy.deepcopy(self._base[0]) for _ in self.seeds]
         for number, model in enumerate(made):
             model.load_state_dict({name: tensor[number] for name, tensor in self._stacked().items()})
         return made
 
     def _stacked(self) -> Mapping[str, Tensor]:
         return {name: getattr(self, own) for name, own in self._names.items()}
-
-    def on_fit_start(self) -> None:
-        """Let the shared model ask the trainer how far the training is."""
-        self.base.trainer = self.trainer
-
-    def on_fit_end(self) -> None:
-        """Part the shared model from the trainer."""
-        self.base.trainer = None
-
-    def train(self, mode: bool = True) -> Members:
-        """Set the mode of the shared model too."""
-        self.base.train(mode)
-        super().train(mode)
-        return self
 
     def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
         """Return the sum of all members' losses, so that each has the gradient of its own."""
@@ -98,30 +88,30 @@ class Members(LightningModule):
             self.base.draws(n, torch.Generator().manual_seed(derive(seed, "step", *step)))
             for seed in self.seeds
         ]
-        views = batch[2] if len(batch) > 2 else batch[0]
-        terms = self._each("losses", (0, 0, 0, 0, 0), *batch[:2], views, torch.stack(draws))
+        images, labels = batch[:2]
+        view = batch[2] if len(batch) > 2 else None
+        dims = (0, 0, 0, None if view is None else 0, 0)
+        terms = self._each("losses", dims, images, labels, view, torch.stack(draws).to(images.device))
         mean = {name: term.mean() for name, term in terms.items()}
         return logged_sum(self, mean, n, batch_idx) * len(self.seeds)
 
     def validation_step(self, batch: tuple[Tensor, ...], _batch_idx: int) -> None:
         """Log the mean terms and measures of held-out images."""
-        images, labels = batch
-        noise = images.new_zeros(len(images), self.base.n_experts)  # a trained gate draws nothing
-        found = self._each("losses", (0, None, None, None, None), images, labels, images, noise)
-        found |= self._each("measures", (0, None, None), images, labels)
+        dims = (0, None, None)
+        found = self._each("losses", dims, *batch) | self._each("measures", dims, *batch)
         named = {f"validation/{name}": value.mean() for name, value in found.items()}
-        self.log_dict(named, on_epoch=True, batch_size=len(images), sync_dist=True)
+        self.log_dict(named, on_epoch=True, batch_size=len(batch[0]), sync_dist=True)
 
-    def _each(self, name: str, dims: tuple[int | None, ...], *args: Tensor) -> dict[str, Tensor]:
+    def _each(self, name: str, dims: tuple[int | None, ...], *args: Tensor | None) -> dict[str, Tensor]:
         """Call a method of each member; dims tell which arguments are stacked."""
         call = _Call(self.base, name)
 
-        def one(state: dict[str, Tensor], *own: Tensor) -> dict[str, Tensor]:
+        def one(state: dict[str, Tensor], *own: Tensor | None) -> dict[str, Tensor]:
             found: dict[str, Tensor] = functional_call(call, state, own)
             return found
 
         state = {f"model.{key}": tensor for key, tensor in self._stacked().items()}
-        found: dict[str, Tensor] = torch.vmap(one, in_dims=dims, randomness="error")(state, *args)
+        found: dict[str, Tensor] = torch.vmap(one, in_dims=dims, randomness="different")(state, *args)
         return found
 
     def configure_optimizers(self) -> Any:
@@ -142,6 +132,6 @@ class _Call(nn.Module):
         super().__init__()
         self.model, self._name = model, name
 
-    def forward(self, *args: Tensor) -> dict[str, Tensor]:
+    def forward(self, *args: Tensor | None) -> dict[str, Tensor]:
         found: dict[str, Tensor] = getattr(self.model, self._name)(*args)
         return found
