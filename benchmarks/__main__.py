@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from benchmarks import dci, light, report, scorers, scores, training
+from benchmarks import (
+    attribution,
+    concepts,
+    dci,
+    light,
+    measures,
+    report,
+    scorers,
+    scores,
+    sprites,
+    training,
+)
 
 if __name__ == "__main__":
-    for module in (light, scores, dci, scorers, report, training):
+    for module in (light, scores, dci, measures, sprites, scorers, report, training, concepts, attribution):
         for line in module.lines():
             print(line, flush=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightwell.core.errors import DataError
+from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.seeds import preserved
 
 Encoder = Callable[[Tensor], Tensor]
@@ -19,18 +21,25 @@ Encoder = Callable[[Tensor], Tensor]
 def borrowed(encoder: Encoder) -> Iterator[Encoder]:
     """Freeze an encoder and put it into evaluation mode; leave it as it came, after an error too.
 
-    Weights keep their gradients and flags, parts their modes and hooks, buffers their values, the random
-    generators their state. Recurrent layers run without cuDNN, which cannot differentiate them in this mode.
+    Weights keep their gradients and flags, parts their modes, hooks and attributes, buffers their values, the
+    random generators their state. Recurrent layers run without cuDNN, which cannot differentiate them in this
+    mode, and nothing is done in place, which would hide what a layer answered.
 
     Parameters
     ----------
     encoder : callable
-        Maps a batch to codes B×D; a ``torch.nn.Module`` or any function.
+        Maps a batch to codes B×D; a ``torch.nn.Module``, or a function, whose networks are those that
+        :func:`networks_of` finds.
 
     Yields
     ------
     callable
         The encoder, refusing what is no code in words.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be called.
 
     Examples
     --------
@@ -40,33 +49,67 @@ def borrowed(encoder: Encoder) -> Iterator[Encoder]:
     >>> codes.shape, net.training, all(p.requires_grad for p in net.parameters())
     (torch.Size([3, 2]), True, True)
     """
-    if not isinstance(encoder, nn.Module):
-        with preserved(), torch.backends.cudnn.flags(enabled=False), torch.enable_grad():
-            yield lambda inputs: as_codes(encoder(inputs), len(inputs))
-        return
-    modes = [(part, part.training) for part in encoder.modules()]
-    flags = [(weight, weight.requires_grad, weight.grad) for weight in encoder.parameters()]
-    hooks = [(part, dict(part._forward_hooks), dict(part._forward_pre_hooks)) for part in encoder.modules()]
-    held = {name: buffer.detach().clone() for name, buffer in encoder.named_buffers()}
+    if not callable(encoder):
+        raise ConfigError("an encoder is called with a batch", expected="a module or function", got=encoder)
+    networks = nn.ModuleList(networks_of(encoder))
+    parts = list(networks.modules())[1:]
+    found = [(part, part.training, _attributes(part)) for part in parts]
+    flags = [(weight, weight.requires_grad, weight.grad) for weight in networks.parameters()]
+    held = [(buffer, buffer.detach().clone()) for buffer in networks.buffers()]
     try:
-        with preserved(), torch.backends.cudnn.flags(enabled=False), torch.enable_grad():
-            encoder.eval()
+        cudnn_off = torch.backends.cudnn.flags(enabled=False)
+        with preserved(), torch.inference_mode(False), torch.enable_grad(), cudnn_off:
+            networks.eval()
+            for part in parts:
+                if vars(part).get("inplace"):
+                    vars(part)["inplace"] = False
             for weight, _, _ in flags:
                 weight.requires_grad_(False)
             yield lambda inputs: as_codes(encoder(inputs), len(inputs))
     finally:
-        for part, training in modes:
+        for part, training, attributes in found:
             part.training = training
+            for live, kept in attributes:
+                live.clear()
+                live.update(kept)
         for weight, flag, gradient in flags:
             weight.requires_grad_(flag)
             weight.grad = gradient
-        for part, after, before in hooks:
-            for live, kept in ((part._forward_hooks, after), (part._forward_pre_hooks, before)):
-                live.clear()
-                live.update(kept)
         with torch.no_grad():
-            for name, buffer in encoder.named_buffers():
-                buffer.copy_(held[name])
+            for buffer, value in held:
+                buffer.copy_(value)
+
+
+def _attributes(part: nn.Module) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return each dictionary of a module, hooks among them, with a copy of what it holds."""
+    own = vars(part)
+    return [(one, dict(one)) for one in (own, *own.values()) if isinstance(one, dict)]
+
+
+def networks_of(encoder: Encoder) -> list[nn.Module]:
+    """Return the networks an encoder asks: itself, its object, or those that its function names.
+
+    A network that a function reaches in another way is its owner's to put into evaluation mode.
+
+    Examples
+    --------
+    >>> net = nn.Linear(2, 1)
+    >>> networks_of(lambda inputs: (net(inputs), 0)[0]) == networks_of(net.forward) == [net]
+    True
+    """
+    if isinstance(encoder, nn.Module):
+        return [encoder]
+    if isinstance(encoder, functools.partial):
+        return [*networks_of(encoder.func), *_networks([*encoder.args, *encoder.keywords.values()])]
+    reached: list[Any] = [getattr(encoder, "__self__", None), *getattr(encoder, "__dict__", {}).values()]
+    if inspect.isfunction(encoder):
+        named = inspect.getclosurevars(encoder)
+        reached += [*named.nonlocals.values(), *named.globals.values(), *(encoder.__defaults__ or ())]
+    return _networks(reached)
+
+
+def _networks(things: list[Any]) -> list[nn.Module]:
+    return [thing for thing in things if isinstance(thing, nn.Module)]
 
 
 def as_codes(made: Any, n: int) -> Tensor:

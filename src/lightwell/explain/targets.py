@@ -1,8 +1,8 @@
 """Targets: the one number of a code that an explanation is about. None of them needs a label.
 
 Every target reads a batch of codes with *anchors*, a row an example, which are computed once from the codes
-to explain and then held fixed while the input changes. All but ``Norm`` and the cosine forms are linear in the
-code, which is what carries the axioms of an attribution over to it.
+to explain and then held fixed while the input changes. All but ``Norm`` and the cosine forms are linear in
+the code, which is what carries the axioms of an attribution over to it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The conformance suite: what every model and every unknown score promises, as checks to run on your own.
+"""The conformance suite: what every model, unknown score and explainer promises, as checks on your own.
 
 In a test file of yours::
 
@@ -14,7 +14,15 @@ or in one go, ``check_model(lambda: MyModel(MY_SIGNATURE))``. A check that this 
 skipped; it never passes silently.
 """
 
+from lightwell.testing.explainers import check_explainer, explainer_checks
 from lightwell.testing.models import check_model, model_checks
 from lightwell.testing.scorers import check_scorer, scorer_checks
 
-__all__ = ["check_model", "check_scorer", "model_checks", "scorer_checks"]
+__all__ = [
+    "check_explainer",
+    "check_model",
+    "check_scorer",
+    "explainer_checks",
+    "model_checks",
+    "scorer_checks",
+]
