@@ -284,3 +284,43 @@ def test_a_grid_over_supervision_becomes_curves():
     (line,) = figure.figure.axes[0].lines[:1]
     np.testing.assert_allclose(line.get_xydata(), [[0.01, 0.55], [1, 0.85]])
     assert figure.figure.axes[0].get_xscale() == "log"
+
+
+OFFICIAL = {
+    "dsprites": {},
+    "mpi3d-toy": {
+        "train_images": 120,
+        "test_images": 40,
+        "image_size": 64,
+    },  # the file has one pixel an image
+    "celeba": {"training.batch_size": 40},
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "method"),
+    [
+        ("dsprites", "cbnm"),
+        ("mpi3d-toy", "cbnm"),
+        pytest.param("celeba", "cbnm", marks=pytest.mark.slow),
+        *(pytest.param(d, m, marks=pytest.mark.slow) for d in OFFICIAL for m in ("glancenet", "vae")),
+    ],
+)
+def test_published_networks_train_an_epoch_on_files_in_the_official_layout(tmp_path, data, method):
+    from concept_layouts import mpi3d_images, write_celeba, write_dsprites, write_mpi3d
+
+    if data == "dsprites":
+        rows = np.sort(np.random.default_rng(0).choice(737_280, 150, replace=False))
+        write_dsprites(tmp_path / "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz", rows)
+    elif data == "mpi3d-toy":
+        write_mpi3d(tmp_path, mpi3d_images())
+    else:
+        write_celeba(tmp_path / "celeba", 120)
+    chosen = study("concepts").from_preset(
+        "paper", data=data, data_dir=tmp_path, method=method, **{"training.epochs": 1} | OFFICIAL[data],
+        dci="none", n_resamples=40,
+    )  # fmt: skip
+    with Run(tmp_path / "run", chosen.name, seed=0, config=chosen.to_yaml()) as run:
+        found = chosen.run(run)
+    assert ("label_accuracy" in found) == (method != "vae")
+    assert ("reconstruction_error" in found) == (method != "cbnm")

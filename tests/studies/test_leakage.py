@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import struct
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +21,9 @@ from lightwell.studies import study
 from lightwell.studies.leakage.cases import by_classes, load_case
 from lightwell.studies.leakage.measure import PUBLISHED
 from lightwell.studies.leakage.tables import reasons
+from lightwell.training import Run
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 
 GATES = {"none", "distance", "strict"}
 OWN = {"known": "a,b", "probe": "c|d,e", "training": {"epochs": 3}}
@@ -207,3 +213,50 @@ def test_presets_name_their_test(preset, data):
     assert settings.test == ("dsprites-corners" if data == "dsprites" else "mnist-parity")
     assert settings.vae.class_prior is False
     assert settings.label.startswith(f"{data}_{settings.test}_seed0")
+
+
+def write_digits(folder):
+    """Write the four official files: each digit a bright column of its own, on noise."""
+    draw = np.random.default_rng(0)
+    for part, n in (("train", 400), ("t10k", 300)):
+        labels = (np.arange(n) % 10).astype(np.uint8)
+        images = draw.integers(0, 60, (n, 28, 28), dtype=np.uint8)
+        images[np.arange(n), :, 2 * labels + 3] = 250
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(
+            struct.pack(">4i", 0x803, n, 28, 28) + images.tobytes()
+        )
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 0x801, n) + labels.tobytes())
+
+
+def write_sprites(folder):
+    """Write the official file with sprites at the centre and in both corners only."""
+    from concept_layouts import write_dsprites
+
+    from lightwell.data.sprites import GRID
+
+    places = GRID.factors()[:, 3:]
+    draw = np.random.default_rng(0)
+    centre = np.flatnonzero(np.isin(places, (15, 16)).all(axis=1))
+    corners = [np.flatnonzero(inside.all(axis=1)) for inside in (places <= 7, places >= 24)]
+    rows = [draw.choice(centre, 100, False), *(draw.choice(corner, 30, False) for corner in corners)]
+    name = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+    write_dsprites(folder / name, np.sort(np.concatenate(rows)))
+
+
+@pytest.mark.parametrize(
+    ("data", "write", "settings"),
+    [
+        ("mnist", write_digits, {}),
+        pytest.param("dsprites", write_sprites, {"n_open": 60}, marks=pytest.mark.slow),
+    ],
+)
+def test_published_networks_train_an_epoch_on_files_in_the_official_layout(tmp_path, data, write, settings):
+    write(tmp_path)
+    chosen = study("leakage").from_preset(
+        "paper", data=data, data_dir=tmp_path, n_resamples=40, **{"training.epochs": 1} | settings
+    )
+    with Run(tmp_path / "run", chosen.name, seed=0, config=chosen.to_yaml()) as run:
+        found = chosen.run(run)
+    for method in ("cbnm", "vae", "glancenet"):
+        assert 0 <= found[f"leakage.{method}.none"].value <= 1
+    assert 0 <= found["coverage.glancenet.both"].value <= 1
