@@ -282,11 +282,12 @@ def test_sources_state_facts_of_each_entry():
         *(f"dsprites{variant}" for variant in ("", "-balanced", "-colour", "-noisy", "-scream")),
         *(f"mpi3d-{kind}" for kind in ("toy", "realistic", "real", "complex")),
         "celeba",
+        "ecg5000",
     }
     for source in SOURCES.values():
         assert source.licence
         assert source.citation
-        assert source.n_classes in {2, 4, 10, 100, 200}
+        assert source.n_classes in {2, 4, 5, 10, 100, 200}
         assert all(file.digest or file.optional or not file.url for file in source.files)
         assert all(file.url.endswith(file.name) or "by hand" in source.remark for file in source.files)
 

@@ -238,8 +238,8 @@ def test_build_takes_a_body_as_it_is(user_module):
     [
         ("vgg23", "Did you mean 'vgg32'"),
         (
-            "resnet",
-            r"Choose one of: conv64, deep-linear, light32, .*mlp, module:function .*vgg32, wide64",
+            "inception",
+            r"Choose one of: cifar32, .*conv64, deep-linear, light32, .*module:function .*vgg32, wide64",
         ),
         ("no_such_module_of_a_user:f", "cannot import.*PYTHONPATH"),
         (":f", "cannot import"),

@@ -19,6 +19,7 @@ GREY = Signature(("cat", "dog", "owl"), (8, 8, 1))
 COLOUR = Signature(("a", "b", "c", "d"), (12, 9, 3), mean=(0.4, 0.5, 0.3), std=(0.2, 0.3, 0.25))
 CONCEPTS = (Concept("shape", "categorical", 3), Concept("striped", "binary"))
 ANNOTATED = replace(GREY, concepts=CONCEPTS)
+SERIES = Signature((), (12, 1, 2), "lstm", mean=(0.4, 0.5), std=(0.2, 0.3))
 SMALL = {"latents": 6, "discriminator_width": 8}
 VARIANTS = {
     "difair": (
@@ -43,12 +44,30 @@ VARIANTS = {
         SMALL | {"class_prior": False, "reconstruction": "gaussian", "terms": "infovae=1,factor=3"},
     ),
     "cbnm": ({}, {"training_mode": "sequential"}, {"training_mode": "independent", "concept_loss": "mse"}),
+    "clustnet": (
+        {"subclasses": 2},
+        {
+            "subclasses": 2,
+            "gate": "reinmax",
+            "expert": "conv",
+            "encoders": "separate",
+            "training_mode": "separated",
+            "balance_memory": 0.5,
+            "z_loss": 0.1,
+            "pretrain": 0.5,
+        },
+    ),
+    "autoencoder": ({"pretext": "denoising", "decoder": "mlp"}, {"pretext": "inpainting", "loss": "l1"}),
+    "simclr": ({"hidden": 12, "projection": 5}, {"hidden": 12, "projection": 5, "jitter": 0.0}),
 }
-SIGNATURES = {"cbnm": (ANNOTATED,), "glancenet": (COLOUR, ANNOTATED)}
+SIGNATURES = {
+    "cbnm": (ANNOTATED,),
+    "glancenet": (COLOUR, ANNOTATED),
+    "autoencoder": (GREY, COLOUR, SERIES),
+    "simclr": (GREY, replace(COLOUR, network="resnet8")),
+}
 MODELS = [
-    pytest.param(
-        name, settings, signature, id=f"{name}-{number}-{'colour' if signature is COLOUR else 'grey'}"
-    )
+    pytest.param(name, settings, signature, id=f"{name}-{number}-{'x'.join(map(str, signature.image_shape))}")
     for name in METHODS
     for number, settings in enumerate(VARIANTS.get(name, ({},)))
     for signature in SIGNATURES.get(name, (GREY, COLOUR))

@@ -15,7 +15,7 @@ from lightwell.core.seeds import generator
 from lightwell.data import dsprites, sprites
 from lightwell.data.class_names import CLASS_NAMES
 from lightwell.data.factor_grid import FactorGrid
-from lightwell.data.readers import cifar, folder, idx, mpi3d, npz, svhn, table, tiny_imagenet
+from lightwell.data.readers import cifar, ecg5000, folder, idx, mpi3d, npz, svhn, table, tiny_imagenet
 from lightwell.data.readers.parts import assemble
 from lightwell.data.readers.tiny_imagenet import ClassOrder
 from lightwell.data.readers.trees import open_tree
@@ -42,12 +42,12 @@ def load(
     ----------
     name : str
         ``"mnist-mini"`` (in the package), ``"mnist"``, ``"fashion-mnist"``, ``"cifar10"``, ``"cifar100"``,
-        ``"svhn"``, ``"tiny-imagenet"``, ``"celeba"``; ``"dsprites"``, also with ``-balanced``, ``-colour``,
-        ``-noisy`` or ``-scream`` (see :func:`lightwell.data.dsprites.dsprites`); ``"mpi3d-toy"``,
-        ``"mpi3d-realistic"``, ``"mpi3d-real"``, ``"mpi3d-complex"``; or a path of your own: a folder of class
-        folders (perhaps below ``train``, ``val``, ``test``), an ``.npz`` (``x_train``, ``y_train``,
-        ``x_test``, ``y_test``, or ``inputs``, ``labels``), or a ``.csv`` with the columns ``file``,
-        ``label`` and perhaps ``part``.
+        ``"svhn"``, ``"tiny-imagenet"``, ``"celeba"``, ``"ecg5000"``; ``"dsprites"``, also with
+        ``-balanced``, ``-colour``, ``-noisy`` or ``-scream`` (see :func:`lightwell.data.dsprites.dsprites`);
+        ``"mpi3d-toy"``, ``"mpi3d-realistic"``, ``"mpi3d-real"``, ``"mpi3d-complex"``; or a path of your own:
+        a folder of class folders (perhaps below ``train``, ``val``, ``test``), an ``.npz`` (``x_train``,
+        ``y_train``, ``x_test``, ``y_test``, or ``inputs``, ``labels``), or a ``.csv`` with the columns
+        ``file``, ``label`` and perhaps ``part``.
         The readers of this room say more of each.
     data_dir : path, optional
         Where the official files lie: the folder itself, the one above it, or an archive of them. By
@@ -172,6 +172,8 @@ def _official(source: Source, path: Path, class_order: ClassOrder) -> Dataset:
         from lightwell.data.readers import celeba
 
         return celeba.read(path)
+    if source.name == "ecg5000":
+        return assemble(source.name, ecg5000.read(path), names)
     tiny, names = tiny_imagenet.read(open_tree(path), class_order)
     return assemble(source.name, tiny, names)
 

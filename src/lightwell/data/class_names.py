@@ -242,6 +242,8 @@ TINY_IMAGENET: dict[str, str] = {
 }
 """Class name by WordNet id, in the order of ``wnids.txt``; sort the ids for the order of the folders."""
 
+ECG5000 = ("normal", "R-on-T PVC", "PVC", "supraventricular", "unclassified")
+
 CLASS_NAMES: dict[str, tuple[str, ...]] = {
     "mnist-mini": DIGITS,
     "mnist": DIGITS,
@@ -256,5 +258,6 @@ CLASS_NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("mpi3d-toy", "mpi3d-realistic", "mpi3d-real"), DIGITS),
     "mpi3d-complex": ("mug", "ball", "banana", "cup"),
     "celeba": DIGITS[:4],
+    "ecg5000": ECG5000,
 }
 """Class names by data set, in the order of the official label codes (``wnids.txt`` for Tiny ImageNet)."""

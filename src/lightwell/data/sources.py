@@ -116,6 +116,9 @@ _MPI3D_PAPER = (
     "M. W. Gondal and others: On the Transfer of Inductive Bias from Simulation to the Real World: a New "
     "Disentanglement Dataset. NeurIPS, 2019"
 )
+_UCR_PAPER = (
+    "H. A. Dau and others: The UCR Time Series Archive. IEEE/CAA Journal of Automatica Sinica 6(6), 2019"
+)
 _BY_HAND = "Get the files by hand from the page of the authors, and name their folder with data_dir."
 
 
@@ -345,6 +348,20 @@ _ENTRIES = (
         layouts=("celeba", "CelebA"),
         marks=("list_attr_celeba.txt", "list_attr_celeba.csv"),
         remark=f"Unpack the images; the tables may be .csv. {_BY_HAND}",
+    ),
+    Source(
+        "ecg5000",
+        "ECG5000, heartbeats of one patient",
+        5_000,
+        (140, 1, 1),
+        "none stated by the archive (free for research); beats of the BIDMC database, ODC-By 1.0",
+        _UCR_PAPER,
+        files=(OfficialFile("ECG5000.zip", ""),),
+        layouts=("ECG5000", "ECG5000.zip", "ecg5000_txt.zip", "ecg5000.npz"),
+        marks=tuple(f"ECG5000_TRAIN{form}" for form in (".ts", ".txt", ".tsv", ".arff")),
+        remark="Get ECG5000.zip by hand from timeseriesclassification.com (.ts, .txt, .arff), or the .tsv "
+        "files of the UCR archive, and name it or their folder with data_dir. No licence lets it ship in the "
+        "package.",
     ),
 )
 

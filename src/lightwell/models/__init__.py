@@ -22,6 +22,8 @@ METHODS: dict[str, str] = {
     "glancenet": "lightwell.models.concepts.glancenet:GlanceNet",
     "cbnm": "lightwell.models.concepts.concept_bottleneck:Cbnm",
     "clustnet": "lightwell.models.discovery.clustnet:ClustNet",
+    "autoencoder": "lightwell.models.autoencoders.autoencoder:Autoencoder",
+    "simclr": "lightwell.models.autoencoders.simclr:Simclr",
 }
 
 

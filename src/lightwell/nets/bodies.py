@@ -12,8 +12,16 @@ from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.imports import import_named
 from lightwell.nets.convnets import Body, check_count, small, tiny, vgg32
 from lightwell.nets.encoders import CONVOLUTIONAL, DENSE, convolutional, dense
+from lightwell.nets.pairs import MIRRORED, paired_body
+from lightwell.nets.resnet import resnet8, resnet18
 
-_BODIES: dict[str, Callable[[int], Body]] = {"small": small, "tiny": tiny, "vgg32": vgg32}
+_BODIES: dict[str, Callable[[int], Body]] = {
+    "small": small,
+    "tiny": tiny,
+    "vgg32": vgg32,
+    "resnet8": resnet8,
+    "resnet18": resnet18,
+}
 
 
 def build(name: str, in_channels: int, size: tuple[int, int] | None = None) -> Body:
@@ -25,14 +33,15 @@ def build(name: str, in_channels: int, size: tuple[int, int] | None = None) -> B
     Parameters
     ----------
     name : str
-        ``"vgg32"``, ``"small"``, ``"tiny"``, an encoder of :mod:`lightwell.nets.encoders` such as
-        ``"light32"``, or ``"module:function"`` of your own. Your function is called with the
+        ``"vgg32"``, ``"small"``, ``"tiny"``, ``"resnet8"``, ``"resnet18"``, an encoder of
+        :mod:`lightwell.nets.encoders` such as ``"light32"`` or of :mod:`lightwell.nets.pairs` such as
+        ``"mnist28"``, or ``"module:function"`` of your own. Your function is called with the
         number of channels and returns a ``torch.nn.Module`` from B×C×H×W to B×C'×h×w. C' is its attribute
         ``out_channels`` where it has one; otherwise two black images of 64×64 pixels are sent through.
     in_channels : int
         Channels of the images, >= 1.
     size : tuple of int, optional
-        Height and width of the images, which dense bodies need.
+        Height and width of the images, which bodies with linear layers need.
 
     Returns
     -------
@@ -59,8 +68,10 @@ def build(name: str, in_channels: int, size: tuple[int, int] | None = None) -> B
         return convolutional(name, in_channels)
     if name in DENSE:
         return dense(name, in_channels, size)
+    if name in MIRRORED:
+        return paired_body(name, in_channels, size)
     if ":" not in name:
-        options = [*_BODIES, *CONVOLUTIONAL, *DENSE, "module:function of your own"]
+        options = [*_BODIES, *CONVOLUTIONAL, *DENSE, *MIRRORED, "module:function of your own"]
         raise ConfigError("no such body", where="body", got=repr(name), fix=nearest(name, options))
     function = import_named(name, "body")
     try:

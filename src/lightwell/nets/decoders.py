@@ -18,8 +18,7 @@ from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.imports import import_named
 from lightwell.nets.convnets import check_count
 from lightwell.nets.encoders import draw_weights, linear_layers
-
-Shape = tuple[int, int, int]
+from lightwell.nets.pairs import PAIRED, Shape
 
 
 class _Crop(nn.Module):
@@ -87,7 +86,8 @@ def build_decoder(name: str, code_size: int, image_shape: Shape) -> nn.Module:
     ----------
     name : str
         ``"light"``, ``"mlp"``, ``"shallow-linear"``, ``"deep-linear"`` for images of any size, ``"conv64"``,
-        ``"deconv64"`` for 64×64, or ``"module:function"`` of your own, which is called with the next two.
+        ``"deconv64"`` for 64×64, a decoder of :mod:`lightwell.nets.pairs` such as ``"mnist28"``, or
+        ``"module:function"`` of your own, which is called with the next two.
     code_size : int
         Dimensions of a code, >= 1.
     image_shape : tuple of int
@@ -110,7 +110,7 @@ def build_decoder(name: str, code_size: int, image_shape: Shape) -> nn.Module:
     """
     check_count("code_size", code_size)
     height, width, channels = image_shape
-    make = DECODERS.get(name) or _own(name)
+    make = DECODERS.get(name) or PAIRED.get(name) or _own(name)
     expected = f"a network that makes 2×{channels}×{height}×{width} of 2×{code_size}"
     try:
         decoder = make(code_size, image_shape)
@@ -129,6 +129,6 @@ def build_decoder(name: str, code_size: int, image_shape: Shape) -> nn.Module:
 def _own(name: str) -> Callable[..., nn.Module]:
     """Return the user's function."""
     if ":" not in name:
-        options = [*DECODERS, "module:function of your own"]
+        options = [*DECODERS, *PAIRED, "module:function of your own"]
         raise ConfigError("no such decoder", where="decoder", got=repr(name), fix=nearest(name, options))
     return import_named(name, "decoder")

@@ -1,0 +1,1 @@
+"""Models that learn without labels: autoencoders of a pretext task, and SimCLR."""
