@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from lightwell.core.errors import ConfigError
-from lightwell.fleet.cells import check_settings, is_busy, is_finished
+from lightwell.fleet.cells import check_settings, is_finished
 from lightwell.fleet.local import run_local
+from lightwell.training.run import is_held
 
 DRIVER = """
 import sys, yaml
@@ -104,7 +105,7 @@ def test_ctrl_c_stops_the_running_cells(tmp_path: Path, program) -> None:
     assert "KeyboardInterrupt" in said
     assert status(tmp_path / "c0") == "interrupted"
     assert not (tmp_path / "c1").exists()
-    assert not is_busy(tmp_path / "c0")
+    assert not is_held(tmp_path / "c0")
 
 
 def test_a_cell_another_process_works_on_is_waited_for(tmp_path: Path, fake_cell, program) -> None:
@@ -114,7 +115,7 @@ def test_a_cell_another_process_works_on_is_waited_for(tmp_path: Path, fake_cell
     (place / "cell.yaml").write_text(cell.config)
     words = [*program, "fake", "--preset", str(place / "cell.yaml"), "--out", str(place), "--resume"]
     other = subprocess.Popen(words, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    wait_for(lambda: is_busy(place))
+    wait_for(lambda: is_held(place))
     (outcome,) = run_local([cell], tmp_path, 1, program=program)
     assert other.wait() == 0
     assert outcome.state == "skipped"

@@ -13,9 +13,11 @@ pytest.importorskip("optuna", reason="the extra 'search' is not installed")
 
 from lightwell.core.errors import ConfigError, DataError, TrainingDiverged
 from lightwell.core.findings import Estimate, Findings
+from lightwell.fleet import objective
 from lightwell.fleet import search as room
 from lightwell.fleet.command import search as command
-from lightwell.fleet.search import Search, judge, run_search
+from lightwell.fleet.objective import Search, judge
+from lightwell.fleet.search import run_search
 from lightwell.fleet.search_page import finished, importances, write_results
 from lightwell.fleet.space import parse_dimension
 from lightwell.studies import study
@@ -182,13 +184,13 @@ def test_the_objective_is_the_score_that_decides() -> None:
         [Estimate("accuracy", 0.9), Estimate("auroc.mos", 0.8), Estimate("auroc.distance", 0.7),
          Estimate("openness", 0.1, higher_is_better=None)]
     )  # fmt: skip
-    assert room._objective(findings, "auroc", None).name == "auroc.mos"
-    assert room._objective(findings, "auroc", "distance").name == "auroc.distance"
-    assert room._objective(findings, "accuracy", None).value == 0.9
+    assert objective._objective(findings, "auroc", None).name == "auroc.mos"
+    assert objective._objective(findings, "auroc", "distance").name == "auroc.distance"
+    assert objective._objective(findings, "accuracy", None).value == 0.9
     with pytest.raises(ConfigError, match="none to maximise"):
-        room._objective(findings, "openness", None)
+        objective._objective(findings, "openness", None)
     with pytest.raises(ConfigError, match="no finding"):
-        room._objective(findings, "nothing", None)
+        objective._objective(findings, "nothing", None)
 
 
 def test_a_trial_trains_and_leaves_its_findings(tmp_path: Path) -> None:

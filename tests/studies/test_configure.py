@@ -8,8 +8,12 @@ from dataclasses import fields, is_dataclass
 import pytest
 import yaml
 
+from lightwell.cli import main
 from lightwell.core.errors import ConfigError
 from lightwell.data import split_names
+from lightwell.fleet.grid import Grid
+from lightwell.fleet.objective import Search
+from lightwell.fleet.space import parse_dimension
 from lightwell.models import METHODS, method
 from lightwell.studies import STUDIES, study
 from lightwell.studies.configure import help_text, make_parser, parse, preset_files, presets
@@ -214,6 +218,24 @@ def test_the_table_of_studies_leads_to_studies():
     for name in STUDIES:
         assert study(name).name == name
         assert study(name).title
+
+
+class Quick(OPEN_SET):
+    default_preset = "smoke"
+
+
+def test_a_study_may_start_from_a_preset_of_another_name(monkeypatch, capsys):
+    assert parse(Quick, []) == Quick.from_preset() == Quick.from_preset("smoke")
+    assert Quick.from_preset("smoke", seed=2).label == "mnist-mini_arpl-0_difair_seed2"
+    assert re.fullmatch(r".*_seed0_[0-9a-f]{6}", Quick.from_preset("small").label)
+    assert "(default: smoke)" in help_text(Quick, [])
+    monkeypatch.setitem(STUDIES, "open-set", (f"{__name__}:Quick", "quick"))
+    assert main(["open-set", "--print_config"]) == 0
+    assert capsys.readouterr().out == Quick.from_preset("smoke").to_yaml()
+    assert Grid("open-set").preset == "smoke"
+    assert yaml.safe_load(Grid("open-set").cells()[0].config)["training"]["epochs"] == 1
+    search = Search("open-set", (parse_dimension("model.features=2,5"),))
+    assert (search.preset, search.settings({}).training.epochs) == ("smoke", 1)
 
 
 def test_yaml_keeps_names_of_any_script():

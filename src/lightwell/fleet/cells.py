@@ -11,14 +11,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import yaml
+from typing import Literal
 
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.files import read_json, write_text
 from lightwell.fleet.grid import Cell
-from lightwell.training.run import is_held
+from lightwell.training.differing import differing
 
 PROGRAM = (sys.executable, "-m", "lightwell")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -98,11 +96,6 @@ def is_finished(folder: Path) -> bool:
         return False
 
 
-def is_busy(folder: Path) -> bool:
-    """Say whether another process is at work in a run folder, such as one of a fleet that was killed."""
-    return is_held(folder)
-
-
 def check_settings(cell: Cell, folder: Path) -> None:
     """Refuse a folder that holds a run of other settings.
 
@@ -132,9 +125,9 @@ def differences(stored: str, asked: str) -> str:
     >>> differences("training: {epochs: 1}", "training: {epochs: 2}")
     'training.epochs: 1, not 2'
     """
-    theirs, ours = (_flat(yaml.safe_load(text)) for text in (stored, asked))
-    names = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
-    return ", ".join(f"{key}: {theirs.get(key)}, not {ours.get(key)}" for key in names[:5])
+    found = list(differing(stored, asked).items())[:5]
+    told = ((name, *(json.dumps(value, default=str) for value in pair)) for name, pair in found)
+    return ", ".join(f"{name}: {theirs}, not {ours}" for name, theirs, ours in told)
 
 
 def outcome(label: str, folder: Path, code: int) -> Outcome:
@@ -156,16 +149,6 @@ def _reason(folder: Path, code: int) -> str:
     last = next((line.strip() for line in reversed(said) if line.strip()), "")
     how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     return f"{how}: {last}" if last else how
-
-
-def _flat(value: Any, name: str = "") -> dict[str, str]:
-    if not isinstance(value, dict):
-        return {name: json.dumps(value, default=str)}
-    return {
-        key: text
-        for inner, item in value.items()
-        for key, text in _flat(item, f"{name}.{inner}" if name else str(inner)).items()
-    }
 
 
 def _end_with_parent() -> None:

@@ -18,7 +18,7 @@ from lightwell.fleet.cells import Outcome
 from lightwell.fleet.grid import Cell, Grid
 
 if TYPE_CHECKING:
-    from lightwell.fleet.search import Search
+    from lightwell.fleet.objective import Search
     from lightwell.fleet.space import Dimension
 
 
@@ -86,7 +86,7 @@ def _fleet_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=V1,V2", help="one more axis, over any setting"
     )
-    parser.add_argument("--preset", default="small")
+    parser.add_argument("--preset", default="")
     parser.add_argument("--out", type=Path, help="folder of the fleet (default: runs/fleet/<study>)")
     parser.add_argument("--jobs", type=_positive, help="cells at a time (default: what the CPUs allow)")
     parser.add_argument("--executor", choices=["local", "ray"], default="local")
@@ -247,7 +247,7 @@ def search(words: Sequence[str]) -> int:
 
 def _search(options: argparse.Namespace, rest: list[str]) -> tuple[Search, int | None]:
     """Return the search, and the number of its combinations where it has one."""
-    from lightwell.fleet.search import Search
+    from lightwell.fleet.objective import Search
     from lightwell.fleet.space import parse_dimension, read_space
 
     dimensions: list[Dimension] = []
@@ -264,7 +264,7 @@ def _search(options: argparse.Namespace, rest: list[str]) -> tuple[Search, int |
     made = Search(
         options.study,
         tuple(dimensions),
-        options.preset or preset or "small",
+        options.preset or preset or "",
         (*shared, *rest, f"--seed={options.seed}"),
         objective=options.objective,
         n_folds=options.folds,
@@ -303,7 +303,7 @@ def _search_parser() -> argparse.ArgumentParser:
     parser.add_argument("--sampler", choices=["tpe", "random", "grid"], help="(default: tpe)")
     parser.add_argument("--storage", help="URL of a database (default: sqlite in the folder)")
     parser.add_argument("--workers", type=_positive, default=1, help="processes")
-    parser.add_argument("--preset", help="where the settings start from (default: small)")
+    parser.add_argument("--preset", help="where the settings start from (default: the study's)")
     parser.add_argument("--seed", type=int, default=0, help="of the training, the parts and the sampler")
     parser.add_argument("--out", type=Path, help="folder of the search (default: runs/search/<study>)")
     parser.add_argument("--data-dir", type=Path, help="where data files lie")

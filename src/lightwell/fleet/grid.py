@@ -61,7 +61,7 @@ class Grid:
         Values of each setting, as on the command line. Of ``split``, the name of a family (``arpl``,
         ``neal``, ...) stands for all its splits of the data set, and ``all`` for ``arpl``.
     preset : str
-        Where all runs start from.
+        Where all runs start from; by default the study's ``default_preset``.
     words : tuple of str
         Settings all runs share, as on the command line.
 
@@ -80,10 +80,12 @@ class Grid:
 
     study: str
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    preset: str = "small"
+    preset: str = ""
     words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.preset:
+            object.__setattr__(self, "preset", find_study(self.study).default_preset)
         shared = {word[2:].partition("=")[0].replace("-", "_") for word in self.words if word[:2] == "--"}
         for name, values in self.axes.items():
             if not values or "" in values:

@@ -10,6 +10,7 @@ from pathlib import Path
 from lightwell.fleet import cells as processes
 from lightwell.fleet.cells import Outcome
 from lightwell.fleet.grid import Cell
+from lightwell.training.run import is_held
 
 _PAUSE = 0.1  # seconds between two looks at the running cells
 
@@ -62,7 +63,7 @@ def run_local(
                 place = folder / cell.label
                 if len(running) >= jobs:
                     break
-                if processes.is_busy(place):
+                if is_held(place):  # such as by a cell of a fleet that was killed
                     continue
                 waiting.remove(cell)
                 if processes.is_finished(place):

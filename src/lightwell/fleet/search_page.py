@@ -12,7 +12,7 @@ import numpy as np
 from lightwell.core.errors import ConfigError
 from lightwell.core.files import write_table, write_text
 from lightwell.core.findings import Estimate, Findings, Null
-from lightwell.fleet.search import Search
+from lightwell.fleet.objective import Search
 from lightwell.report import Block, Figure, Note, Numbers, Page, Section, Table, Text, figures
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ class Configurable(Protocol):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    default_preset: ClassVar[str]
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @classmethod
@@ -138,7 +139,7 @@ def preset_files(kind: type[Configurable], preset: str, *special: str) -> list[P
     """Return the YAML files of a preset, the later overriding the earlier.
 
     ``<preset>.yaml``, then ``<preset>-<method>.yaml``, ``<preset>-<data set>.yaml`` and
-    ``<preset>-<method>-<data set>.yaml`` where there are any.
+    ``<preset>-<method>-<data set>.yaml`` where there are any; a study of experiments has theirs for methods.
     A path to a file of the user's own is returned as it is.
 
     Parameters
@@ -190,13 +191,13 @@ def make_parser(
     return parser
 
 
-def configure(kind: type[S], preset: str, settings: Mapping[str, Any]) -> S:
+def configure(kind: type[S], preset: str | None, settings: Mapping[str, Any]) -> S:
     """Return a study with the settings of a preset, some replaced (see ``Study.from_preset``)."""
     argv = [f"--{key}={_as_text(value)}" for key, value in _flat(settings)]
     return parse(kind, argv, preset=preset)
 
 
-def parse(kind: type[S], argv: Sequence[str], *, preset: str = "small", prog: str | None = None) -> S:
+def parse(kind: type[S], argv: Sequence[str], *, preset: str | None = None, prog: str | None = None) -> S:
     """Return a study from command-line words.
 
     Parameters
@@ -205,16 +206,19 @@ def parse(kind: type[S], argv: Sequence[str], *, preset: str = "small", prog: st
         The study.
     argv : sequence of str
         Words such as ``--training.epochs=3``; ``--config FILE`` as well.
-    preset : str
-        Where the settings start from.
+    preset : str, optional
+        Where the settings start from; by default the study's ``default_preset``.
 
     Raises
     ------
     ConfigError
         If a setting is unknown (the nearest one is named) or a value does not fit.
     """
+    preset = kind.default_preset if preset is None else preset
     first = [f"--config={preset}"] if preset.endswith((".yaml", ".yml")) else []
-    chosen = {key: _peek(kind, [*first, *argv], key) for key in ("method", "data")}
+    own = {f.name for f in fields(kind)}
+    keys = [key for key in ("method", "experiment", "data") if key in own]
+    chosen = {key: _peek(kind, [*first, *argv], key) for key in keys}
     special = [str(value) for value in chosen.values()]
     files = preset_files(kind, preset, *special, "-".join(special))
     words = [word for file in files for word in ("--config", str(file))] + list(argv)
@@ -288,7 +292,8 @@ def help_text(kind: type[Configurable], argv: Sequence[str]) -> str:
     words = [word for word in argv if word not in ("-h", "--help")]
     parser = make_parser(kind, {"method": _peek(kind, words, "method")}, f"lightwell {kind.name}")
     first = (
-        f"  --preset NAME         {', '.join(presets(kind))}, or a YAML file (default: small)\n"
+        f"  --preset NAME         {', '.join(presets(kind))}, or a YAML file "
+        f"(default: {kind.default_preset})\n"
         "  --out FOLDER          run folder (default: runs/<study>/<settings>)\n"
         "  --resume              go on with an interrupted run of the same settings\n"
         "  --figure-format KIND  pdf or svg besides png; may be repeated\n"

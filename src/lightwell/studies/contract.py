@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from lightwell.core.errors import ConfigError
 from lightwell.core.files import read_json
 from lightwell.core.findings import Findings
 from lightwell.data import Dataset
@@ -29,6 +31,7 @@ class Study(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    default_preset: ClassVar[str] = "small"
 
     @abstractmethod
     def run(self, run: Run, dataset: Dataset | None = None) -> Findings:
@@ -52,6 +55,27 @@ class Study(ABC):
         """Name of the run folder that these settings get by default."""
         return self.name
 
+    def _named(self, words: str, *, plain: bool, safe: str = "-_") -> str:
+        """Return words as the name of a folder; other settings than plain ones add a hash of them."""
+        if not plain:
+            unseeded: dict[str, Any] = {"seed": 0}
+            words += "_" + sha256(replace(self, **unseeded).to_yaml().encode()).hexdigest()[:6]
+        return "".join(c if c.isalnum() or c in safe else "-" for c in words)
+
+    def _check_ranges(self, shares: str = "", portions: str = "", **least: int) -> None:
+        """Refuse settings out of range.
+
+        Shares are between 0 and 1, portions above 0 and at most 1, both listed by name and parted by spaces;
+        of the others the least value is given, and None is taken.
+        """
+        values = {name: getattr(self, name) for name in (*shares.split(), *portions.split(), *least)}
+        checks = {name: (0 < values[name] < 1, "between 0 and 1") for name in shares.split()}
+        checks |= {name: (0 < values[name] <= 1, "above 0, at most 1") for name in portions.split()}
+        checks |= {k: (values[k] is None or values[k] >= n, f"{n} or more") for k, n in least.items()}
+        for name, (holds, wanted) in checks.items():
+            if not holds:
+                raise ConfigError("setting is out of range", where=name, expected=wanted, got=values[name])
+
     @classmethod
     def parts(cls, chosen: Mapping[str, Any]) -> dict[str, type[Any]]:
         """Return settings whose type depends on other settings: their key and dataclass.
@@ -65,13 +89,13 @@ class Study(ABC):
         return {}
 
     @classmethod
-    def from_preset(cls, preset: str = "small", **settings: Any) -> Self:
+    def from_preset(cls, preset: str | None = None, **settings: Any) -> Self:
         """Return the study with the settings of a preset, some replaced.
 
         Parameters
         ----------
-        preset : str
-            ``"paper"``, ``"small"``, ``"smoke"`` or a YAML file.
+        preset : str, optional
+            Its name, such as ``"smoke"``, or a YAML file; by default the study's ``default_preset``.
         **settings
             Settings by name; nested ones as mappings, such as ``training={"epochs": 3}``.
 
@@ -115,7 +139,9 @@ class Study(ABC):
         if resume and dataset is None and self._finished(Path(folder)):
             if figure_formats:
                 self.page(Path(folder)).write(Path(folder), figure_formats)
-            return _stored_findings(Path(folder))
+            found = Findings.read(Path(folder) / "findings.json")
+            found.warnings += read_json(Path(folder) / "run.json").get("warnings", [])
+            return found
         seed = int(getattr(self, "seed", 0))
         with Run(folder, self.name, seed=seed, config=self.to_yaml(), resume=resume) as run:
             findings = self.run(run, dataset)
@@ -131,9 +157,3 @@ class Study(ABC):
             and read_json(wanted[0]).get("status") == "finished"
             and wanted[1].read_text(encoding="utf-8") == self.to_yaml()
         )
-
-
-def _stored_findings(folder: Path) -> Findings:
-    found = Findings.read(folder / "findings.json")
-    found.warnings += read_json(folder / "run.json").get("warnings", [])
-    return found

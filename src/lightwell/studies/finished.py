@@ -2,31 +2,116 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
 from lightwell.core.errors import DataError
 from lightwell.core.findings import Findings
+from lightwell.report import Note, Table
+from lightwell.training.history import read_history
 from lightwell.training.run import read_status
 
+_NO_CURVES = ("step", "cpu_seconds", "learning_rate")
 
-def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any], Findings]:
-    """Return ``run.json``, ``config.yaml`` and the findings of a run folder.
 
-    Raises
-    ------
-    DataError
-        If the run has no findings yet.
+@dataclass(frozen=True)
+class Finished:
+    """What a finished run left in its folder; a study adds fields for what it alone keeps.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder.
+    status, settings : dict
+        Contents of ``run.json`` and ``config.yaml``.
+    findings : Findings
+        The numbers.
     """
-    status = read_status(folder)
-    if not (folder / "findings.json").is_file():
-        raise DataError(
-            "this run has no findings yet",
-            where=folder,
-            got=f"the status {status.get('status')}",
-            fix="Let it finish; if none is at work on it, run the same command with --resume.",
+
+    folder: Path
+    status: dict[str, Any]
+    settings: dict[str, Any]
+    findings: Findings
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a run folder.
+
+        Raises
+        ------
+        DataError
+            If the run has no findings yet.
+        """
+        status = read_status(folder)
+        if not (folder / "findings.json").is_file():
+            raise DataError(
+                "this run has no findings yet",
+                where=folder,
+                got=f"the status {status.get('status')}",
+                fix="Let it finish; if none is at work on it, run the same command with --resume.",
+            )
+        settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        findings = Findings.read(folder / "findings.json")
+        return cls(folder, status, settings, findings, **cls._kept(folder))
+
+    @classmethod
+    def _kept(cls, folder: Path) -> dict[str, Any]:
+        """Return the fields that the study adds."""
+        del folder
+        return {}
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Facts about the data, as the run recorded them."""
+        return dict(self.status.get("data", {}))
+
+    @property
+    def warnings(self) -> list[Note]:
+        """The warnings of the run."""
+        return [Note("warning", text) for text in self.status.get("warnings", [])]
+
+    @property
+    def recipe(self) -> str:
+        """What was trained, on which body, how long and from which seed."""
+        told = self.settings
+        return (
+            f"{told.get('method') or told['methods']} on {told.get('encoder') or told['network']}, "
+            f"epochs {told['training']['epochs']}, seed {told['seed']}"
         )
-    settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    return status, settings, Findings.read(folder / "findings.json")
+
+    def facts(self, own: Mapping[str, str]) -> dict[str, str]:
+        """Return the facts at the head of a page: the data, those of the study, the software."""
+        sizes = (f"{count:,} {part.replace('_', ' ')}" for part, count in self.data.get("sizes", {}).items())
+        versions = (f"{name} {version}" for name, version in self.status.get("versions", {}).items())
+        data = f"{self.data.get('name')} ({', '.join(sizes)})"
+        return {"Data": data, **own, "Software": ", ".join(versions)}
+
+    def table(self, name: str, caption: str) -> Table:
+        """Return a table the run wrote: a name a row, then numbers as numbers."""
+        with (self.folder / "tables" / f"{name}.csv").open(newline="", encoding="utf-8") as handle:
+            header, *rows = list(csv.reader(handle))
+        cells = ((_name(row[0]), *(_number(cell) for cell in row[1:])) for row in rows)
+        return Table(tuple(header), tuple(cells), caption)
+
+    def curves(self, *path: str) -> dict[str, list[float]]:
+        """Return what a training logged, by name: of the run itself, or of a folder in it."""
+        rows = read_history(self.folder.joinpath(*path, "metrics.csv"))
+        return {key: [float(row[key]) for row in rows] for key in rows[0] if key not in _NO_CURVES}
+
+
+def _name(cell: str) -> str:
+    """Return a name as it was, without the guard that keeps a spreadsheet from running it as a formula."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in tuple("=+-@\t\r") else cell
+
+
+def _number(cell: str) -> object:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(cell)
+    return cell or None

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from lightning.pytorch import LightningModule
 
 from lightwell.core.concepts import Concept
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.files import MANIFEST
-from lightwell.core.findings import Estimate
 from lightwell.core.seeds import derive, global_seed
 from lightwell.data.augment import AugmentSettings, make_augment
 from lightwell.models import method, saved
 from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.training import Run, TrainingSettings, fit
-from lightwell.training.machine import peak_memory_mb
 
 
 def as_settings(value: Any, kind: type[Any]) -> Any:
@@ -107,7 +105,13 @@ class Recipe:
     seed: int = 0
 
     def model(
-        self, signature: Signature, train: Dataset, validation: Dataset, folder: Path, run: Run
+        self,
+        signature: Signature,
+        train: Dataset,
+        validation: Dataset,
+        folder: Path,
+        run: Run,
+        each_epoch: Callable[[LightningModule, int], None] | None = None,
     ) -> Model:
         """Return the trained model, read from the folder where a resumed run has it already.
 
@@ -121,12 +125,14 @@ class Recipe:
             Takes the training's files.
         run : Run
             The open run.
+        each_epoch : callable, optional
+            See :func:`lightwell.training.fit`.
         """
         if run.resume and (folder / "model" / MANIFEST).is_file():
             return saved.load(folder / "model")
         with global_seed(self.seed, "weights", self.method):
             model = method(self.method)(signature, self.settings, self.optimizer)
-            _check_network(model)
+            check_network(model)
         fit(
             model,
             model.training_data(train, self.seed),
@@ -136,11 +142,12 @@ class Recipe:
             augment=make_augment(self.augment),
             seed=derive(self.seed, "training") % 2**31,
             resume=run.resume,
+            each_epoch=each_epoch,
         )
         return model
 
 
-def _check_network(model: Model) -> None:
+def check_network(model: Model) -> None:
     """Send two black images through a new model: a body of the user's own may not take them."""
     height, width, channels = model.signature.image_shape
     try:
@@ -154,28 +161,3 @@ def _check_network(model: Model) -> None:
             fix="Mend it, or change the images with image_size.",
         ) from error
     model.train()
-
-
-def costs(run: Run, *trainings: Path) -> list[Estimate]:
-    """Return what a run cost so far: CPU seconds (of all, of training), wall seconds, peak memory.
-
-    Parameters
-    ----------
-    run : Run
-        The open run.
-    *trainings : Path
-        Every ``metrics.csv`` of a training; by default the run's own.
-    """
-    pairs = {
-        "cpu_seconds.training": sum(map(_training_cost, trainings or [run.path("metrics.csv")])),
-        "cpu_seconds": run.cpu_seconds,
-        "wall_seconds": run.wall_seconds,
-        "peak_memory_mb": peak_memory_mb(),
-    }
-    return [Estimate(name, round(value, 2), higher_is_better=False) for name, value in pairs.items()]
-
-
-def _training_cost(path: Path) -> float:
-    with path.open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
-    return float(rows[-1]["cpu_seconds"]) if rows else 0.0

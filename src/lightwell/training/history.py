@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,12 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightwell.core.files import write_table
+
+
+def read_history(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a ``metrics.csv`` by column."""
+    with path.open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
 
 
 class History(Callback):

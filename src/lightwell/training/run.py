@@ -18,6 +18,7 @@ import yaml
 
 from lightwell.core.errors import ConfigError, DataError, LightwellError
 from lightwell.core.files import explained, read_json, write_json, write_text
+from lightwell.training.differing import differing
 from lightwell.training.machine import Cost, is_follower, peak_memory_mb, stop_no_more, stoppable
 
 _PACKAGES = ("lightwell", "torch", "lightning", "numpy", "scikit-learn")
@@ -212,7 +213,10 @@ class Run:
             )
         stored = self.path("config.yaml")
         known = stored.read_text(encoding="utf-8") if self.config and stored.is_file() else self.config
-        changed = _differing(known, self.config)
+        try:
+            changed = list(differing(known, self.config))
+        except yaml.YAMLError:
+            changed = ["what is no longer YAML"]
         if changed:
             raise ConfigError(
                 "the settings differ from those of the run to resume",
@@ -286,24 +290,3 @@ def _now() -> str:
 def _versions() -> dict[str, str]:
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return {"python": platform.python_version()} | packages
-
-
-def _differing(first: str, second: str) -> list[str]:
-    """Return the dotted names of the settings that differ between two texts."""
-    try:
-        a, b = (_flat(yaml.safe_load(text)) for text in (first, second))
-    except yaml.YAMLError:
-        return ["what is no longer YAML"]
-    return sorted(
-        name for name in a.keys() | b.keys() if name not in a or name not in b or a[name] != b[name]
-    )
-
-
-def _flat(value: Any, name: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {name: value}
-    return {
-        inner: leaf
-        for key, item in value.items()
-        for inner, leaf in _flat(item, f"{name}.{key}" if name else str(key)).items()
-    }

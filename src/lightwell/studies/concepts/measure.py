@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from lightwell.models.decisions.gate import OpenSetGate
 from lightwell.models.model import Model, evaluating
 from lightwell.studies.concepts.parts import Parts
 from lightwell.training import represent
+from lightwell.training.history import read_history
 
 Floats = NDArray[np.floating[Any]]
 
@@ -154,6 +154,5 @@ def _latent_kl(model: Any, dataset: Dataset) -> Floats:
 
 def epochs_done(path: Path) -> int:
     """Return how many epochs a training took, from its ``metrics.csv``."""
-    with path.open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
+    rows = read_history(path)
     return int(float(rows[-1]["epoch"])) + 1 if rows else 0

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
-from lightwell.report import (
-    Block,
-    Figure,
-    Note,
-    Numbers,
-    Page,
-    Section,
-    Table,
-    Text,
-    figures,
-    findings_table,
-)
+from lightwell.report import Block, Figure, Note, Numbers, Page, Section, Table, Text, figures, findings_table
 from lightwell.studies.concepts import drawings
 from lightwell.studies.concepts.stored import Stored
 
@@ -34,17 +22,16 @@ def build(folder: Path) -> Page:
     """Return the report of a run folder."""
     stored = Stored.read(Path(folder))
     found, settings = stored.findings, stored.settings
-    facts = stored.status.get("data", {})
+    facts = stored.data
     summary: list[Block] = [Numbers(found, [name for name in _HEAD if name in found])]
-    summary += [Note("verdict", _verdict(stored))]
-    summary += [Note("warning", text) for text in stored.status.get("warnings", [])]
+    summary += [Note("verdict", _verdict(stored)), *stored.warnings]
     return Page(
         title=f"Concepts: {facts.get('name', 'data')}, {settings['method']}",
         lead=(
             f"A {settings['method']} that saw annotations of {', '.join(facts.get('concepts', []))} on "
             f"{settings['supervision']:.0%} of its training images: do its latents mean what they are called?"
         ),
-        facts=_facts(stored),
+        facts=stored.facts({"Classes": ", ".join(facts.get("classes", [])), "Method": stored.recipe}),
         sections=(
             _alignment(stored),
             _concepts(stored),
@@ -54,19 +41,6 @@ def build(folder: Path) -> Page:
         ),
         summary=tuple(summary),
     )
-
-
-def _facts(stored: Stored) -> dict[str, str]:
-    data, settings = stored.status.get("data", {}), stored.settings
-    sizes = ", ".join(f"{count:,} {part}" for part, count in data.get("sizes", {}).items())
-    versions = stored.status.get("versions", {})
-    return {
-        "Data": f"{data.get('name')} ({sizes})",
-        "Classes": ", ".join(data.get("classes", [])),
-        "Method": f"{settings['method']} on {settings['network']}, epochs {settings['training']['epochs']}, "
-        f"seed {settings['seed']}",
-        "Software": ", ".join(f"{name} {version}" for name, version in versions.items()),
-    }
 
 
 def _verdict(stored: Stored) -> str:
@@ -116,13 +90,13 @@ def _alignment(stored: Stored) -> Section:
         Table(columns, tuple(rows), "Alignment on the test images. Empty: a concept without a coefficient."),
     ]
     for name, said in (("lasso", "Lasso"), ("ols", "least squares")):
-        header, *lines = stored.rows(f"importance_{name}")
-        values = np.array([[float(cell) for cell in line[1:]] for line in lines])
+        table = stored.table(f"importance_{name}", "")
+        values = np.array([row[1:] for row in table.rows], dtype=np.float64)
         if np.isfinite(values).all():
             blocks.append(
                 Figure(
                     f"importance_{name}",
-                    figures.importance_matrix(values, [line[0] for line in lines], header[1:]),
+                    figures.importance_matrix(values, [str(row[0]) for row in table.rows], table.columns[1:]),
                     f"Importance of each code for each concept, by {said}. Aligned: one dark cell a row.",
                     f"Matrix of codes by concepts; the strongest cell is {values.max():.2f}.",
                 )
@@ -131,16 +105,11 @@ def _alignment(stored: Stored) -> Section:
 
 
 def _concepts(stored: Stored) -> Section:
-    def table(name: str, caption: str) -> Table:
-        header, *lines = stored.rows(name)
-        rows = tuple((line[0], *(_number(cell) for cell in line[1:])) for line in lines)
-        return Table(tuple(header), rows, caption)
-
     blocks: list[Block] = [
-        table(
+        stored.table(
             "concepts", "Each concept on the test images. Null: the commonest value, or predicting the mean."
         ),
-        table("latents", "Each latent over the test images; a KL divergence of 0 nats says nothing."),
+        stored.table("latents", "Each latent over the test images; a KL divergence of 0 nats says nothing."),
     ]
     gate = [n for n in ("coverage.gate", "label_accuracy.accepted") if n in stored.findings]
     blocks += [
@@ -153,21 +122,10 @@ def _concepts(stored: Stored) -> Section:
 
 
 def _training(stored: Stored) -> Section:
-    with (stored.folder / "metrics.csv").open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
-    skipped = ("step", "cpu_seconds", "learning_rate")
-    columns = {key: [float(row[key]) for row in rows] for key in rows[0] if key not in skipped}
     figure = Figure(
         "training",
-        figures.training_curves(columns),
+        figures.training_curves(stored.curves()),
         "Each loss term, and the measures of held-out images.",
         "Curves of the loss terms by epoch.",
     )
     return Section("Training", (figure,))
-
-
-def _number(cell: str) -> object:
-    try:
-        return float(cell) if "." in cell or "e" in cell else int(cell)
-    except ValueError:
-        return cell or None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from lightwell.core.errors import ConfigError
 from lightwell.core.files import save_arrays
 from lightwell.core.findings import Findings
 from lightwell.data import Dataset
@@ -23,7 +21,8 @@ from lightwell.studies.concepts.accuracies import Options
 from lightwell.studies.concepts.measure import Measured, encode, epochs_done
 from lightwell.studies.concepts.parts import Parts, load_whole, parts_of
 from lightwell.studies.contract import Study
-from lightwell.studies.learning import Recipe, as_settings, costs, signature_of
+from lightwell.studies.learning import Recipe, as_settings, signature_of
+from lightwell.studies.writing import conclude, model_card, record_data
 from lightwell.training import Run, TrainingSettings
 from lightwell.training.run import log
 
@@ -104,20 +103,8 @@ class Concepts(Study):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        checks = {
-            "validation": (0 < self.validation < 1, "between 0 and 1"),
-            "supervision": (0 < self.supervision <= 1, "a share of the images above 0, at most 1"),
-            "gate": (0 < self.gate <= 1, "above 0, at most 1"),
-            "train_images": (self.train_images is None or self.train_images >= 4, "4 or more"),
-            "test_images": (self.test_images is None or self.test_images >= 4, "4 or more"),
-            "image_size": (self.image_size is None or self.image_size >= 4, "4 or more"),
-            "n_resamples": (self.n_resamples >= 40, "40 or more"),
-        }
-        for name, (holds, wanted) in checks.items():
-            if not holds:
-                raise ConfigError(
-                    "setting is out of range", where=name, expected=wanted, got=getattr(self, name)
-                )
+        images = {"train_images": 4, "test_images": 4, "image_size": 4}
+        self._check_ranges("validation", "supervision gate", **images, n_resamples=40)
         kind = method(self.method)
         object.__setattr__(self, "model", as_settings(self.model, kind.Settings))
 
@@ -128,22 +115,29 @@ class Concepts(Study):
 
     @property
     def label(self) -> str:
-        """Data, method, supervision and seed as one word; a hash of what else is not as in ``small``."""
+        """Data, method, supervision and seed as one word; a hash of what else is not the default preset."""
         name = Path(self.data).stem
         words = f"{name}_{self.method}_supervision{self.supervision:g}_seed{self.seed}"
-        shared = {"data": self.data, "method": self.method, "supervision": self.supervision}
-        if self != self.from_preset("small", **shared, seed=self.seed) or name != self.data:
-            words += "_" + sha256(replace(self, seed=0).to_yaml().encode()).hexdigest()[:6]
-        return "".join(c if c.isalnum() or c in "-_." else "-" for c in words)
+        shared: dict[str, Any] = {"data": self.data, "method": self.method, "supervision": self.supervision}
+        plain = self == self.from_preset(**shared, seed=self.seed) and name == self.data
+        return self._named(words, plain=plain, safe="-_.")
 
     def run(self, run: Run, dataset: Dataset | None = None) -> Findings:
         """Train, encode, measure and draw; write everything but the page."""
         parts = self.data_parts(dataset)
-        run.record(data=self._facts(parts))
-        concepts = parts.train.concept_groups
-        signature = signature_of(parts.train, self.network, concepts=concepts, standardise=False)
+        train, concepts = parts.train, parts.train.concept_groups
+        trio = {"train": train, "validation": parts.validation, "test": parts.test}
+        record_data(
+            run,
+            train.name,
+            trio.values(),
+            {name: part.n for name, part in trio.items()} | {"annotated": parts.annotated},
+            classes=list(train.class_names),
+            concepts=[concept.name for concept in concepts],
+        )
+        signature = signature_of(train, self.network, concepts=concepts, standardise=False)
         recipe = Recipe(self.method, self.model, self.optimizer, self.training, seed=self.seed)
-        model = recipe.model(signature, parts.train, parts.validation, run.folder, run)
+        model = recipe.model(signature, train, parts.validation, run.folder, run)
         if run.follower:
             return Findings()
         log.info("%s: trained", self.method)
@@ -155,10 +149,9 @@ class Concepts(Study):
         )
         options = Options(self.dci, self.n_resamples, self.seed)
         found, importance = findings.collect(done, parts, options)
-        run.record(warnings=found.warnings)
-        found.add(*costs(run))
         tables.write(run.path("tables"), found, importance, done, parts)
-        found.write(run.path("findings.json"))
+        conclude(run, found)
+        tables.write_findings(run.path("tables", "dis_metrics.csv"), found)
         return found
 
     @staticmethod
@@ -190,16 +183,6 @@ class Concepts(Study):
             seed=self.seed,
         )
 
-    def _facts(self, parts: Parts) -> dict[str, Any]:
-        trio = {"train": parts.train, "validation": parts.validation, "test": parts.test}
-        return {
-            "name": parts.train.name,
-            "fingerprint": "-".join(part.fingerprint[:12] for part in trio.values()),
-            "classes": list(parts.train.class_names),
-            "concepts": [concept.name for concept in parts.train.concept_groups],
-            "sizes": {name: part.n for name, part in trio.items()} | {"annotated": parts.annotated},
-        }
-
     def _keep(self, run: Run, done: Measured) -> None:
         done.train.save(run.path("representation", "train.npz"))
         done.test.save(run.path("representation", "test.npz"))
@@ -215,17 +198,13 @@ class Concepts(Study):
         save_arrays(run.path("representation", "arrays.npz"), arrays)
 
     def _card(self, model: Model, done: Measured) -> str:
-        """Return the model card: what it is, what it was made from, what it is not for."""
-        info, limits = model.info, "".join(f"- {limit}\n" for limit in model.info.not_for)
         right = "" if done.test.predictions is None else f"Label accuracy: {done.test.correct.mean():.4f}. "
-        return (
-            f"# {info.title}\n\nConcepts: {', '.join(done.concept_names)}. Data: {self.data}, supervision "
+        return model_card(
+            model,
+            f"Concepts: {', '.join(done.concept_names)}. Data: {self.data}, supervision "
             f"{self.supervision:.0%}, seed {self.seed}. {right}The open-set gate accepts "
-            f"{done.accepted.mean():.1%} of the test images.\n\n"
-            f"Method: {info.paper} ({info.venue} {info.year}), {info.link}\n\n## Not for\n\n{limits}\n"
-            "## Use\n\n```python\nfrom lightwell.models import saved\n"
-            "from lightwell.training import represent\n\n"
+            f"{done.accepted.mean():.1%} of the test images.",
             "model, gate = saved.load('model'), saved.load_gate('model')\n"
             "view = represent(model, dataset)  # view.concepts, view.predictions\n"
-            "accepted = gate.accept(view)\n```\n"
+            "accepted = gate.accept(view)\n",
         )

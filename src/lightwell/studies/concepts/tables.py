@@ -16,12 +16,7 @@ from lightwell.studies.concepts.parts import Parts
 
 
 def write(folder: Path, found: Findings, importance: Importance, done: Measured, parts: Parts) -> None:
-    """Write ``dis_metrics.csv`` (all findings), ``concepts.csv``, ``latents.csv``, ``importance_*.csv``."""
-    metrics = [
-        [e.name, e.value, e.low, e.high, e.n, e.null and e.null.value, e.null and e.null.name] for e in found
-    ]
-    header = ["metric", "value", "low", "high", "n", "null", "null is"]
-    write_table(folder / "dis_metrics.csv", header, [_written(row) for row in metrics])
+    """Write ``concepts.csv``, ``latents.csv`` and ``importance_*.csv``."""
     _write_concepts(folder / "concepts.csv", found, parts)
     rows = [
         [name, None if done.kl is None else float(done.kl[i]), float(done.test.codes[:, i].mean()),
@@ -33,6 +28,15 @@ def write(folder: Path, found: Findings, importance: Importance, done: Measured,
     for name, table in importance.tables.items():
         lines = [[code, *row] for code, row in zip(importance.codes, table.tolist(), strict=True)]
         write_table(folder / f"importance_{name}.csv", ["code", *importance.factors], lines)
+
+
+def write_findings(path: Path, found: Findings) -> None:
+    """Write all findings as a table."""
+    rows = [
+        [e.name, e.value, e.low, e.high, e.n, e.null and e.null.value, e.null and e.null.name] for e in found
+    ]
+    header = ["metric", "value", "low", "high", "n", "null", "null is"]
+    write_table(path, header, [_written(row) for row in rows])
 
 
 def _write_concepts(path: Path, found: Findings, parts: Parts) -> None:

@@ -34,11 +34,10 @@ _COLUMNS = {
 def build(folder: Path) -> Page:
     """Return the report of a run folder."""
     stored = Stored.read(Path(folder))
-    facts, found, main = stored.status.get("data", {}), stored.found, stored.main
+    facts, found, main = stored.data, stored.findings, stored.main
     gate = stored.gate_of(main)
     keys = [f"leakage.{main}.none", *(f"{k}.{main}.{gate}" for k in ("leakage", "coverage", "open_refused"))]
-    summary: list[Block] = [Numbers(found, keys), Note("verdict", _verdict(stored))]
-    summary += [Note("warning", text) for text in stored.status.get("warnings", [])]
+    summary: list[Block] = [Numbers(found, keys), Note("verdict", _verdict(stored)), *stored.warnings]
     sections = [_leakage(stored), _maps(stored), _acceptance(stored)]
     if f"leakage.{main}.{STALE}" in found:
         sections.append(_slip(stored))
@@ -58,22 +57,18 @@ def build(folder: Path) -> Page:
 
 
 def _facts(stored: Stored) -> dict[str, str]:
-    data, settings = stored.status.get("data", {}), stored.settings
-    sizes = ", ".join(f"{count:,} {part.replace('_', ' ')}" for part, count in data.get("sizes", {}).items())
-    gate, versions = settings["gate"], stored.status.get("versions", {})
-    return {
-        "Data": f"{data.get('name')} ({sizes})",
-        "Models": f"{settings['methods']} on {settings['network']}, epochs {settings['training']['epochs']}, "
-        f"seed {settings['seed']}",
+    gate = stored.settings["gate"]
+    own = {
+        "Models": stored.recipe,
         "Gate": f"quantile {gate['quantile']:g} (strict {gate['strict']:g}), centres {gate['centres']}, "
         f"error {gate['error']}",
-        "Rejected examples": _POLICIES[settings["policy"]],
-        "Software": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "Rejected examples": _POLICIES[stored.settings["policy"]],
     }
+    return stored.facts(own)
 
 
 def _verdict(stored: Stored) -> str:
-    found, main = stored.found, stored.main
+    found, main = stored.findings, stored.main
     gate = stored.gate_of(main)
     bare, gated = found[f"leakage.{main}.none"], found[f"leakage.{main}.{gate}"]
     kept, refused = found[f"coverage.{main}.{gate}"], found[f"open_refused.{main}.{gate}"]
@@ -91,7 +86,7 @@ def _verdict(stored: Stored) -> str:
 
 
 def _leakage(stored: Stored) -> Section:
-    found = stored.found
+    found = stored.findings
     rows = {
         f"{method}, {words}": found[f"leakage.{method}.{gate}"]
         for method in stored.methods
@@ -133,7 +128,7 @@ def _cells(found: Findings, one: Estimate) -> list[float | None]:
 
 
 def _maps(stored: Stored) -> Section:
-    facts = stored.status.get("data", {})
+    facts = stored.data
     names = list(facts.get("probed", []))
     views = [_gate_view(stored, method) for method in stored.methods]
     columns = [*facts.get("concepts", []), "code 1", "code 2"]
@@ -176,7 +171,7 @@ def _acceptance(stored: Stored) -> Section:
     why = stored.why(main)
     origins = stored.view(main, "open_test").origins
     assert origins is not None  # noqa: S101 - stored views hold them
-    names, shares = stored.status.get("data", {}).get("probed", []), {}
+    names, shares = stored.data.get("probed", []), {}
     labels = stored.array("probed.npz")["labels"]
     for label, kind in sorted(set(zip(labels.tolist(), origins.tolist(), strict=True))):
         own = why[(labels == label) & (origins == kind)]
@@ -210,7 +205,7 @@ def _acceptance(stored: Stored) -> Section:
 
 
 def _slip(stored: Stored) -> Section:
-    found, main = stored.found, stored.main
+    found, main = stored.findings, stored.main
     name = f"leakage.{main}.prototype" if f"leakage.{main}.prototype" in found else f"leakage.{main}.both"
     right, stale = found[name], found[f"leakage.{main}.{STALE}"]
     text = (
@@ -232,7 +227,7 @@ def _slip(stored: Stored) -> Section:
 
 
 def _concepts(stored: Stored) -> Section:
-    found = stored.found
+    found = stored.findings
     columns = ("concept_accuracy", "leakage.ctl", "leakage.icl")
     rows = tuple(
         (method, *(found[key].value if key in found else None for key in (f"{c}.{method}" for c in columns)))

@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightwell.core.files import load_arrays
-from lightwell.core.findings import Findings
 from lightwell.core.representation import Representation
-from lightwell.studies.finished import read_finished
+from lightwell.studies.finished import Finished
 from lightwell.studies.leakage.measure import TESTS
 from lightwell.studies.leakage.tables import reasons, shown
 
 
-@dataclass(frozen=True)
-class Stored:
-    """What a finished run left in its folder.
-
-    Attributes
-    ----------
-    folder : Path
-        The run folder.
-    status, settings : dict
-        Contents of ``run.json`` and ``config.yaml``.
-    found : Findings
-        The numbers.
-    """
-
-    folder: Path
-    status: dict[str, Any]
-    settings: dict[str, Any]
-    found: Findings
-
-    @classmethod
-    def read(cls, folder: Path) -> Stored:
-        """Read a run folder; a run without findings is refused."""
-        status, settings, findings = read_finished(folder)
-        return cls(folder, status, settings, findings)
+class Stored(Finished):
+    """What a finished run left in its folder."""
 
     @property
     def methods(self) -> list[str]:
         """Models in the order they were measured."""
-        parts = [estimate.name.split(".") for estimate in self.found]
+        parts = [estimate.name.split(".") for estimate in self.findings]
         return [p[1] for p in parts if len(p) == 3 and p[0] == "leakage" and p[2] == "none"]
 
     @property
@@ -65,7 +40,7 @@ class Stored:
 
     def gate_of(self, method: str) -> str:
         """Return the name of a model's whole gate: ``both`` where it has two tests."""
-        return "both" if f"leakage.{method}.both" in self.found else "distance"
+        return "both" if f"leakage.{method}.both" in self.findings else "distance"
 
     def array(self, *path: str) -> dict[str, NDArray[Any]]:
         """Return the arrays of a file below ``representation``."""

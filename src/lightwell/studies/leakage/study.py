@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -21,7 +20,8 @@ from lightwell.studies.contract import Study
 from lightwell.studies.leakage import measure, subjects, tables
 from lightwell.studies.leakage.cases import NAMED, Case, load_case
 from lightwell.studies.leakage.gates import GateSettings
-from lightwell.studies.learning import Recipe, costs, signature_of
+from lightwell.studies.learning import Recipe, signature_of
+from lightwell.studies.writing import conclude, record_data
 from lightwell.training import Run, TrainingSettings
 from lightwell.training.run import log
 
@@ -100,12 +100,7 @@ class LeakageStudy(Study):
     def __post_init__(self) -> None:
         if self.test not in NAMED and ":" not in self.test:
             raise ConfigError("no such leakage test", got=repr(self.test), fix=nearest(self.test, NAMED))
-        for name, least in (("n_open", 2), ("image_size", 4), ("n_resamples", 40)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(
-                    "setting is out of range", where=name, expected=f"{least} or more", got=value
-                )
+        self._check_ranges(n_open=2, image_size=4, n_resamples=40)
         object.__setattr__(self, "vae", replace(self.vae, class_prior=False))
         asked = self.folders()
         prior = "glancenet" in asked and self.glancenet.class_prior
@@ -123,28 +118,24 @@ class LeakageStudy(Study):
 
     @property
     def label(self) -> str:
-        """Data, test and seed, as one word; a hash of all else that is not preset ``small``."""
+        """Data, test and seed, as one word; a hash of all else that is not the default preset."""
         test = self.test if not self.known else "classes"
         words = f"{Path(self.data).stem}_{test}_seed{self.seed}"
-        plain = self.from_preset("small", data=self.data, seed=self.seed)
-        if self != plain:
-            words += "_" + sha256(replace(self, seed=0).to_yaml().encode()).hexdigest()[:6]
-        return "".join(c if c.isalnum() or c in "-_" else "-" for c in words)
+        return self._named(words, plain=self == self.from_preset(data=self.data, seed=self.seed))
 
     def run(self, run: Run, dataset: Dataset | None = None) -> Findings:
         """Train what is to be trained, gate it, probe it; write everything but the page."""
         case, asked = self.case(dataset), self.folders()
         mine = {name: subjects.loaded(path, case) for name, path in asked.items() if path is not None}
-        run.record(
-            data={
-                "name": case.data.train.name,
-                "test": case.name,
-                "known": list(case.data.train.class_names),
-                "probed": list(case.data.open_test.class_names),
-                "concepts": list(case.data.train.concept_names),
-                "fingerprint": "-".join(part.fingerprint[:12] for part in case.parts.values()),
-                "sizes": {name: len(part) for name, part in case.parts.items()},
-            }
+        record_data(
+            run,
+            case.data.train.name,
+            case.parts.values(),
+            {name: len(part) for name, part in case.parts.items()},
+            test=case.name,
+            known=list(case.data.train.class_names),
+            probed=list(case.data.open_test.class_names),
+            concepts=list(case.data.train.concept_names),
         )
         options = measure.Options(self.policy, self.n_resamples, self.seed)
         found = Findings()
@@ -173,10 +164,7 @@ class LeakageStudy(Study):
         tables.write(run.path("tables"), measured, case)
         save_arrays(run.path("representation", "examples.npz"), tables.examples(measured, case))
         save_arrays(run.path("representation", "probed.npz"), {"labels": case.data.open_test.labels})
-        run.record(warnings=found.warnings)
-        found.add(*costs(run, *(run.path("models", name, "metrics.csv") for name in trained)))
-        found.write(run.path("findings.json"))
-        return found
+        return conclude(run, found, *(run.path("models", name, "metrics.csv") for name in trained))
 
     @staticmethod
     def page(folder: Path) -> Page:

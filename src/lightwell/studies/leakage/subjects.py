@@ -10,6 +10,7 @@ from lightwell.core.files import MANIFEST
 from lightwell.models import saved
 from lightwell.models.model import Model
 from lightwell.studies.leakage.cases import Case
+from lightwell.studies.writing import model_card
 from lightwell.training.run import log
 
 METHODS = {"cbnm": "cbnm", "vae": "glancenet", "glancenet": "glancenet"}
@@ -83,11 +84,8 @@ def seen_before(path: Path | None, case: Case) -> list[str]:
 
 def card(name: str, model: Model, case: Case) -> str:
     """Return the model card."""
-    data = case.data
-    limits = "".join(f"- {limit}\n" for limit in model.info.not_for)
-    return (
-        f"# {model.info.title}\n\nTrained as '{name}' of the leakage test {case.name}, on "
-        f"{', '.join(data.train.class_names)}. The gate beside it accepts what is like them.\n\n"
-        f"Method: {model.info.paper} ({model.info.venue} {model.info.year}), {model.info.link}\n\n"
-        f"## Not for\n\n{limits}"
+    return model_card(
+        model,
+        f"Trained as '{name}' of the leakage test {case.name}, on {', '.join(case.data.train.class_names)}. "
+        "The gate beside it accepts what is like them.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from lightwell.core.files import write_table
 from lightwell.studies.leakage.cases import Case
 from lightwell.studies.leakage.measure import TESTS, Gated, Mask
+from lightwell.training.history import read_history
 
 _SHOWN = 10
 
@@ -42,8 +42,7 @@ def join_metrics(folder: Path, trained: Iterable[str]) -> None:
     for name in trained:
         path = folder / "models" / name / "metrics.csv"
         if path.is_file():
-            with path.open(newline="", encoding="utf-8") as handle:
-                rows += [{"method": name} | row for row in csv.DictReader(handle)]
+            rows += [{"method": name} | row for row in read_history(path)]
     columns = list(dict.fromkeys(["method", *(key for row in rows for key in row)]))
     write_table(folder / "metrics.csv", columns, ([row.get(key, "") for key in columns] for row in rows))
 

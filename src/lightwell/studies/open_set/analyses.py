@@ -33,12 +33,7 @@ def maps(stored: Stored) -> list[Block]:
         Figure(
             "map",
             figures.code_map(
-                points,
-                test.labels[rows],
-                stored.names,
-                refused=stored.refused[rows],
-                method=method,
-                **marks,
+                points, test.labels[rows], stored.names, refused=stored.refused[rows], method=method, **marks
             ),
             f"Test codes in two dimensions ({method}): known classes in colour, unknown in grey. {stars}"
             "Distances between far groups mean little in such a map.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,52 +9,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightwell.core.findings import Findings
 from lightwell.core.representation import Representation
 from lightwell.models.saved import Decision, load_decision
-from lightwell.report import Table
-from lightwell.studies.finished import read_finished
+from lightwell.studies.finished import Finished
 
 
 @dataclass(frozen=True)
-class Stored:
+class Stored(Finished):
     """What a finished run left in its folder.
 
     Attributes
     ----------
-    folder : Path
-        The run folder.
-    status, settings : dict
-        Contents of ``run.json`` and ``config.yaml``.
-    findings : Findings
-        The numbers.
     train, test : Representation
         Views of the method's model, with scores.
     decision : Decision
         The score and rule that decide.
     """
 
-    folder: Path
-    status: dict[str, Any]
-    settings: dict[str, Any]
-    findings: Findings
     train: Representation
     test: Representation
     decision: Decision
 
     @classmethod
-    def read(cls, folder: Path) -> Stored:
-        """Read a run folder; a run without findings is refused."""
-        status, settings, findings = read_finished(folder)
-        return cls(
-            folder,
-            status,
-            settings,
-            findings,
-            Representation.load(folder / "representation" / "train.npz"),
-            Representation.load(folder / "representation" / "test.npz"),
-            load_decision(folder / "model"),
-        )
+    def _kept(cls, folder: Path) -> dict[str, Any]:
+        views = folder / "representation"
+        train, test = (Representation.load(views / f"{part}.npz") for part in ("train", "test"))
+        return {"train": train, "test": test, "decision": load_decision(folder / "model")}
 
     @property
     def score(self) -> str:
@@ -87,13 +66,6 @@ class Stored:
         file = self.folder / "baseline" / "representation" / "test.npz"
         return Representation.load(file) if file.is_file() else None
 
-    def table(self, name: str, caption: str) -> Table:
-        """Return a table the run wrote: a name a row, then numbers as numbers."""
-        with (self.folder / "tables" / f"{name}.csv").open(newline="", encoding="utf-8") as handle:
-            header, *rows = list(csv.reader(handle))
-        cells = ((_name(row[0]), *(_number(cell) for cell in row[1:])) for row in rows)
-        return Table(tuple(header), tuple(cells), caption)
-
     def counts(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
         """Return the counts of a confusion table, and the names of its rows."""
         table = self.table(name, "")
@@ -122,19 +94,3 @@ def true_classes(view: Representation) -> tuple[NDArray[np.int64], tuple[str, ..
     strangers, codes = np.unique(view.origins[~view.known], return_inverse=True)
     groups[~view.known] = len(view.class_names) + codes
     return groups, (*view.class_names, *map(str, strangers))
-
-
-def _name(cell: str) -> str:
-    """Return a name as it was, without the guard that keeps a spreadsheet from running it as a formula."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in tuple("=+-@\t\r") else cell
-
-
-def _number(cell: str) -> object:
-    try:
-        return int(cell)
-    except ValueError:
-        pass
-    try:
-        return float(cell)
-    except ValueError:
-        return cell or None

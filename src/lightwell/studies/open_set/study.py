@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lightwell.core.errors import ConfigError, DataError
-from lightwell.core.files import MANIFEST, save_arrays
+from lightwell.core.errors import ConfigError
+from lightwell.core.files import save_arrays
 from lightwell.core.findings import Findings
 from lightwell.core.representation import Representation
-from lightwell.data import SOURCES, Dataset, OpenSetData, apply_split, load, open_set_split
+from lightwell.data import Dataset, OpenSetData
 from lightwell.data.augment import AugmentSettings
-from lightwell.data.resize import resized
 from lightwell.models import METHODS, method, saved
-from lightwell.models.decisions.rejection import ConformalRule
 from lightwell.models.model import Model, Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.report import Page, project
 from lightwell.studies.contract import Study
-from lightwell.studies.learning import Recipe, as_settings, costs, signature_of
+from lightwell.studies.learning import Recipe, as_settings, signature_of
 from lightwell.studies.open_set import cards, detectors, findings, measure, tables, weights
+from lightwell.studies.open_set.parts import hold_out, parts_of, seen_before
+from lightwell.studies.writing import conclude, model_card, record_data
 from lightwell.training import Run, TrainingSettings, represent
 from lightwell.training.run import log
 
@@ -125,17 +123,7 @@ class OpenSet(Study):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("calibration", "false_refusal"):
-            if not 0 < getattr(self, name) < 1:
-                raise ConfigError(
-                    "setting is out of range", where=name, expected="between 0 and 1", got=getattr(self, name)
-                )
-        for name, least in (("train_images", 2), ("image_size", 4), ("n_resamples", 40)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(
-                    "setting is out of range", where=name, expected=f"{least} or more", got=value
-                )
+        self._check_ranges("calibration false_refusal", train_images=2, image_size=4, n_resamples=40)
         if not self.data.strip():
             raise ConfigError(
                 "no data set is named", where="data", fix="`lightwell data list` tells the names; or a path."
@@ -169,42 +157,32 @@ class OpenSet(Study):
 
     @property
     def label(self) -> str:
-        """Data, classes, method and seed, as one word; a hash of all else that is not preset ``small``."""
+        """Data, classes, method and seed, as one word; a hash of all else that is not the default preset."""
         name = Path(self.data).stem
         classes = self.split if self.known is None else "known-" + "-".join(map(str, self.known))
         words = f"{name}_{classes}"[:90] + f"_{self.method}_seed{self.seed}"
-        plain = self.from_preset(
-            "small", data=self.data, split=self.split, method=self.method, seed=self.seed
-        )
-        if self != plain or name != self.data:
-            words += "_" + sha256(replace(self, seed=0).to_yaml().encode()).hexdigest()[:6]
-        return "".join(c if c.isalnum() or c in "-_" else "-" for c in words)
+        plain = self.from_preset(data=self.data, split=self.split, method=self.method, seed=self.seed)
+        return self._named(words, plain=self == plain and name == self.data)
 
     def run(self, run: Run, dataset: Dataset | None = None) -> Findings:
         """Train, represent, score and explain; write everything but the page."""
-        _check_map(self.map)
+        project(np.zeros((1, 1)), method=self.map)  # refuses a map whose package is missing, before training
         foreign = detectors.imported(self.detectors, {*method(self.method).scores, *_TAKEN})
         data = self.open_set_data(dataset)
-        train, held_out = _hold_out(data.train, self.calibration)
-        _check_hold_out(train, held_out, self.false_refusal)
+        train, held_out = hold_out(data.train, self.calibration, self.false_refusal)
         signature = signature_of(train, self.network, self.encoder)
-        warnings = _seen_before(self.encoder, data)
-        run.record(
-            data={
-                "name": self.data if dataset is None else dataset.name,
-                "fingerprint": "-".join(p.fingerprint[:12] for p in (data.train, data.test, data.unknown)),
-                "split": data.split.name,
-                "split_digest": data.split.digest[:16],
-                "known": list(data.split.known),
-                "unknown": list(data.split.unknown),
-                "remarks": list(data.split.remarks),
-                "sizes": {
-                    "train": len(train),
-                    "calibration": len(held_out),
-                    "known test": len(data.test),
-                    "unknown test": len(data.unknown),
-                },
-            }
+        warnings = seen_before(self.encoder, data)
+        sizes = {"train": len(train), "calibration": len(held_out)}
+        record_data(
+            run,
+            self.data if dataset is None else dataset.name,
+            (data.train, data.test, data.unknown),
+            sizes | {"known test": len(data.test), "unknown test": len(data.unknown)},
+            split=data.split.name,
+            split_digest=data.split.digest[:16],
+            known=list(data.split.known),
+            unknown=list(data.split.unknown),
+            remarks=list(data.split.remarks),
         )
         names = [self.method] + [BASELINE] * (self.train_baseline and self.method != BASELINE)
         options = measure.Options(self.score, self.false_refusal, self.n_resamples, self.seed)
@@ -217,10 +195,10 @@ class OpenSet(Study):
             log.info("%s: trained", name)
             views = _views(model, train, held_out, data)
             done = measure.measure(model, views, options)
-            saved.save(model, folder / "model", decision=done.decision, card=_card(model, data, done, self))
+            saved.save(model, folder / "model", decision=done.decision, card=self._card(model, data, done))
             if name == self.method:  # the model is saved: where a detector breaks off, nothing is lost
-                parts = {"calibration": [held_out], "test": [data.test, data.unknown]}
-                done = done.with_scores(detectors.scores(foreign, model, train, parts, self.seed))
+                images = {"calibration": [held_out], "test": [data.test, data.unknown]}
+                done = done.with_scores(detectors.scores(foreign, model, train, images, self.seed))
             for part, view in done.views.items():
                 view.save(folder / "representation" / f"{part}.npz")
             measured.append(done)
@@ -234,10 +212,7 @@ class OpenSet(Study):
         found = findings.collect(measured, data, options)
         tables.write(run.path("tables"), measured[0], data)
         found.warnings += warnings
-        run.record(warnings=found.warnings)
-        found.add(*costs(run))
-        found.write(run.path("findings.json"))
-        return found
+        return conclude(run, found)
 
     @staticmethod
     def page(folder: Path) -> Page:
@@ -254,39 +229,7 @@ class OpenSet(Study):
         dataset : Dataset, optional
             A data set of the user's own in place of the one the settings name.
         """
-        whole = self._load() if dataset is None else dataset
-        if whole.inputs.ndim != 4:
-            raise DataError("this study is about images", where=whole.name, got="series")
-        if not whole.class_names:
-            raise DataError("this data set has no labels", where=whole.name, expected="a class an example")
-        official = "train" in whole.parts and not {"test", "val"}.isdisjoint(whole.parts)
-        if self.train_images is not None and official:
-            rows = whole.parts["train"]
-            rows = rows[_first(whole.labels[rows], self.train_images)]
-            whole = replace(whole, parts=dict(whole.parts) | {"train": rows})
-        split = (
-            open_set_split(whole, self.split)
-            if self.known is None
-            else open_set_split(whole, known=self.known)
-        )
-        other = load(split.unknown_dataset, self.data_dir) if split.unknown_dataset else None
-        data = apply_split(whole, split, other)
-        if self.train_images is not None and not official:
-            data = replace(data, train=data.train.take(_first(data.train.labels, self.train_images)))
-        if self.image_size is None:
-            return data
-        size = self.image_size
-        return replace(
-            data,
-            train=resized(data.train, size),
-            test=resized(data.test, size),
-            unknown=resized(data.unknown, size),
-        )
-
-    def _load(self) -> Dataset:
-        # Files of the user's own may differ in size, so they are brought to one as they are read.
-        arrays = self.data in SOURCES or self.data.endswith(".npz")
-        return load(self.data, self.data_dir, image_size=None if arrays else self.image_size)
+        return parts_of(self, dataset)
 
     def _trained(
         self, name: str, signature: Signature, train: Dataset, held_out: Dataset, folder: Path, run: Run
@@ -299,64 +242,16 @@ class OpenSet(Study):
         recipe = Recipe(name, settings, optimizer, self.training, self.augment, self.seed)
         return recipe.model(signature, train, held_out, folder, run)
 
-
-def _first(labels: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Return the rows of the first n examples, in turn from each class where they lie class by class."""
-    rows = np.arange(len(labels))
-    if np.count_nonzero(np.diff(labels)) >= len(np.unique(labels)):
-        return rows[:n]
-    starts = np.flatnonzero(np.diff(labels, prepend=labels[:1] - 1))
-    rank = rows - np.repeat(starts, np.diff(starts, append=len(labels)))
-    return np.sort(np.argsort(rank, kind="stable")[:n])
-
-
-def _check_map(name: Literal["auto", "tsne", "pca", "pacmap", "umap"]) -> None:
-    """Refuse a map whose package is missing before hours of training, not after."""
-    project(np.zeros((1, 1)), method=name)
-
-
-def _check_hold_out(train: Dataset, held_out: Dataset, rate: float) -> None:
-    """Refuse parts too small to train on, or too small for the promised rate, before training."""
-    needed = ConformalRule(rate).needed
-    if len(held_out) < needed:
-        raise ConfigError(
-            "too few held-out known images: no threshold can promise this rate of false refusals",
-            where="calibration",
-            expected=f"at least {needed} images for false_refusal {rate:g}",
-            got=len(held_out),
-            fix="Raise calibration, train_images or false_refusal.",
+    def _card(self, model: Model, data: OpenSetData, done: measure.Measured) -> str:
+        return model_card(
+            model,
+            f"Known classes: {', '.join(data.split.known)}. Data: {self.data}, split {data.split.name}, "
+            f"seed {self.seed}.\n\nAccuracy on known test images: {done.accuracy:.4f}. Unknown score that "
+            f"decides: {done.decision.scorer.info.name}, refusing at a promised false-refusal rate of "
+            f"{done.decision.rule.rate:g}.",
+            "model, decision = saved.load('model'), saved.load_decision('model')\n"
+            "predicted = decision.predict(represent(model, dataset))  # -1 is refused\n",
         )
-    counts = np.bincount(train.labels, minlength=len(train.class_names))
-    if not counts.all():
-        raise ConfigError(
-            "too many images held out: a known class has none left to train on",
-            where="calibration",
-            got=", ".join(train.class_names[c] for c in np.flatnonzero(counts == 0)),
-            fix="Lower calibration, or bring more images.",
-        )
-
-
-def _seen_before(encoder: str, data: OpenSetData) -> list[str]:
-    """Warn where an encoder, the folder of a saved model, was trained on classes that play unknown."""
-    if not (encoder and (Path(encoder) / MANIFEST).is_file()):
-        return []
-    seen = saved.classes_seen(Path(encoder))
-    names = [name for name in data.split.unknown if name in seen]
-    if not names:
-        return []
-    warning = (
-        f"The encoder was trained on classes that play unknown here: {', '.join(names)}. What is called "
-        "unknown was seen in training, so these numbers do not tell how unseen classes are refused. Choose a "
-        "split whose unknown classes the encoder has never seen, or another encoder."
-    )
-    log.warning(warning)
-    return [warning]
-
-
-def _hold_out(train: Dataset, share: float) -> tuple[Dataset, Dataset]:
-    """Part the known training images; the same images are held out whatever the seed of the run."""
-    kept, held_out = train.split(1 - share, share, seed=0)
-    return kept, held_out
 
 
 def _views(model: Model, train: Dataset, held_out: Dataset, data: OpenSetData) -> dict[str, Representation]:
@@ -367,26 +262,3 @@ def _views(model: Model, train: Dataset, held_out: Dataset, data: OpenSetData) -
         "calibration": represent(model, held_out),
         "test": Representation.join(known, unknown),
     }
-
-
-def _card(model: Model, data: OpenSetData, done: measure.Measured, study: OpenSet) -> str:
-    """Return the model card: what it is, what it was made from, how good it is, what it is not for."""
-    info = model.info
-    limits = "".join(f"- {limit}\n" for limit in info.not_for)
-    rule = done.decision.rule
-    return (
-        f"# {info.title}\n\n"
-        f"Known classes: {', '.join(data.split.known)}. Data: {study.data}, split {data.split.name}, "
-        f"seed {study.seed}.\n\n"
-        f"Accuracy on known test images: {done.accuracy:.4f}. Unknown score that decides: "
-        f"{done.decision.scorer.info.name}, refusing at a promised false-refusal rate of {rule.rate:g}.\n\n"
-        f"Method: {info.paper} ({info.venue} {info.year}), {info.link}\n\n"
-        f"## Not for\n\n{limits}\n"
-        "## Use\n\n"
-        "```python\n"
-        "from lightwell.models import saved\n"
-        "from lightwell.training import represent\n\n"
-        "model, decision = saved.load('model'), saved.load_decision('model')\n"
-        "predicted = decision.predict(represent(model, dataset))  # -1 is refused\n"
-        "```\n"
-    )

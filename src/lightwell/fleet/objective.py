@@ -1,0 +1,166 @@
+"""What a search over settings tries, and how a trial is judged: by known validation data alone."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightwell.core.errors import ConfigError, nearest
+from lightwell.core.findings import Estimate, Findings
+from lightwell.fleet.space import Dimension, Value
+from lightwell.studies import study as find_study
+from lightwell.studies.configure import parse
+from lightwell.training import Run
+
+# For each study, what parts its training data so that numbers on them may be used for choosing.
+VALIDATION = {"open-set": "lightwell.studies.open_set.pseudo_unknown:folds"}
+SAMPLERS = ("tpe", "random", "grid")
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search over settings.
+
+    Attributes
+    ----------
+    study : str
+        Name of the study.
+    dimensions : tuple of Dimension
+        What is tried.
+    preset : str
+        Where all trials start from; by default the study's ``default_preset``.
+    words : tuple of str
+        Settings all trials share, as on the command line.
+    objective : str
+        Finding to maximise, as it is on held-out images of known classes some of which play unknown;
+        ``auroc`` and ``oscr`` alone mean those of the score that decides.
+    n_folds : int
+        Choices of pseudo-unknown classes a trial is averaged over.
+    held_out : int or None
+        Pseudo-unknown classes of each; None for a third of the known ones.
+    sampler : {"tpe", "random", "grid"}
+        How trials are drawn; ``grid`` tries every combination of lists once.
+    seed : int
+        Of the sampler and of the parts.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to search, a setting is unknown or a value does not fit it, or the sampler or
+        the study cannot be used.
+
+    Examples
+    --------
+    >>> from lightwell.fleet.space import parse_dimension
+    >>> Search("open-set", (parse_dimension("model.features=5,10"),), "smoke").size
+    2
+    """
+
+    study: str
+    dimensions: tuple[Dimension, ...]
+    preset: str = ""
+    words: tuple[str, ...] = ()
+    objective: str = "auroc"
+    n_folds: int = 3
+    held_out: int | None = None
+    sampler: str = "tpe"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.study not in VALIDATION:
+            raise ConfigError(
+                "this study has no validation data that a search may use",
+                got=self.study,
+                expected=", ".join(VALIDATION),
+            )
+        if not self.preset:
+            object.__setattr__(self, "preset", find_study(self.study).default_preset)
+        if self.sampler not in SAMPLERS:
+            raise ConfigError("unknown sampler", got=self.sampler, fix=nearest(self.sampler, SAMPLERS))
+        if not self.dimensions:
+            raise ConfigError("nothing to search over", fix="Give --space KEY=VALUES, or --space PRESET.")
+        names = [dimension.name for dimension in self.dimensions]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError("a setting is searched over twice", where="--space", got=", ".join(twice))
+        ranges = [d.name for d in self.dimensions if d.kind != "choice"]
+        if self.sampler == "grid" and ranges:
+            raise ConfigError("a grid needs lists, not ranges", where="--space", got=", ".join(ranges))
+        for dimension in self.dimensions:
+            for value in dimension.samples:
+                self.settings({dimension.name: value})
+
+    @property
+    def size(self) -> int | None:
+        """Number of combinations; None where there is a range."""
+        total = 1
+        for dimension in self.dimensions:
+            if dimension.kind != "choice":
+                return None
+            total *= len(dimension.choices)
+        return total
+
+    def settings(self, values: dict[str, Value]) -> Any:
+        """Return the study with these values of the dimensions.
+
+        Raises
+        ------
+        ConfigError
+            If a setting is unknown or a value does not fit.
+        """
+        words = [word for d in self.dimensions if d.name in values for word in d.words(values[d.name])]
+        return parse(find_study(self.study), [*self.words, *words], preset=self.preset)
+
+    def identity(self) -> str:
+        """Return what must stay the same when trials are added, as JSON."""
+        space = {dimension.name: str(dimension) for dimension in self.dimensions}
+        facts = {"preset": self.preset, "settings": self.settings({}).to_yaml(), "space": space}
+        judged = {"objective": self.objective, "folds": self.n_folds, "held out": self.held_out}
+        return json.dumps({"study": self.study, **facts, **judged, "seed": self.seed})
+
+
+def judge(search: Search, values: dict[str, Value], folder: Path) -> list[Estimate]:
+    """Train with these values on every fold and return the objective of each.
+
+    Parameters
+    ----------
+    search : Search
+        What is searched.
+    values : mapping of str to value
+        Of each dimension.
+    folder : Path
+        Where ``fold-<i>.json`` goes, with all findings of the fold.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such finding, or it is none to maximise.
+    """
+    module, _, function = VALIDATION[search.study].partition(":")
+    folds = getattr(importlib.import_module(module), function)
+    estimates = []
+    for i, (study, data) in enumerate(
+        folds(search.settings(values), search.n_folds, search.held_out, search.seed)
+    ):
+        with (
+            tempfile.TemporaryDirectory(prefix="lightwell-") as scratch,
+            Run(Path(scratch) / "run", study.name, seed=study.seed, config=study.to_yaml()) as run,
+        ):
+            findings = study.run(run, data)
+        findings.write(folder / f"fold-{i}.json")
+        estimates.append(_objective(findings, search.objective, getattr(study, "score", None)))
+    return estimates
+
+
+def _objective(findings: Findings, wanted: str, score: str | None) -> Estimate:
+    """Return the finding of this name; of ``auroc`` alone that of the score that decides, the first."""
+    names = [wanted, f"{wanted}.{score}"] if score else [wanted]
+    names += [e.name for e in findings if e.name.startswith(f"{wanted}.")]
+    found = findings[next((name for name in names if name in findings), wanted)]
+    if not found.higher_is_better:
+        raise ConfigError("this finding is none to maximise", where="objective", got=found.name)
+    return found
