@@ -6,6 +6,7 @@ from benchmarks import (
     attribution,
     concepts,
     dci,
+    examples,
     light,
     measures,
     report,
@@ -16,6 +17,18 @@ from benchmarks import (
 )
 
 if __name__ == "__main__":
-    for module in (light, scores, dci, measures, sprites, scorers, report, training, concepts, attribution):
+    for module in (
+        light,
+        scores,
+        dci,
+        measures,
+        sprites,
+        scorers,
+        report,
+        training,
+        concepts,
+        attribution,
+        examples,
+    ):
         for line in module.lines():
             print(line, flush=True)

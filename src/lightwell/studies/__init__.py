@@ -27,6 +27,14 @@ STUDIES: dict[str, tuple[str, str]] = {
         "lightwell.studies.leakage:LeakageStudy",
         "train on some things, then read others off the concepts: what leaks, gated or not",
     ),
+    "discovery": (
+        "lightwell.studies.discovery:Discovery",
+        "find the sub-classes behind coarse labels; say how many, how stable, how well they match",
+    ),
+    "explanations": (
+        "lightwell.studies.explanations:Explanations",
+        "explain encoders without labels; measure what the explanations are worth",
+    ),
 }
 
 
