@@ -18,18 +18,23 @@ from lightwell.studies import STUDIES
 
 _HEADLINES = ("accuracy", "auroc", "false_refusal", "detection", "label_accuracy", "concept_accuracy",
               "concept_rmse", "alignment", "explicitness", "mig", "leakage", "coarse_accuracy",
-              "cluster_accuracy", "fine_accuracy", "restart_agreement")  # fmt: skip
+              "cluster_accuracy", "fine_accuracy", "restart_agreement", "shift_auc", "similarity_rate",
+              "agreement", "unit_overlap", "visualised")  # fmt: skip
 # Variants left to the page.
-_ASIDE = {"one_to_one", "balanced", "blind", "ctl", "icl", "std", "worst", "matched_random", "collapsed"}
+_ASIDE = {"one_to_one", "balanced", "blind", "ctl", "icl", "std", "worst", "matched_random", "collapsed",
+          "spearman", "bounded", "cosine", "entropy", "active_units", "top10", "top20", "top50", "top70", "top100",
+          *(f"bottom{n}" for n in (5, 10, 20, 50, 70, 100))}  # fmt: skip
 # What the demo changes of the default presets, to stay within minutes.
 _DEMO: dict[str, dict[str, Any]] = {
     "open-set": {},
     "concepts": {"train_images": 10_000, "test_images": 4_000, "training": {"epochs": 10}},
     "leakage": {},
+    "discovery": {"restarts": 3},
 }
 _TOOLS = {
     "demo": "run every study on digits and sprites that need no file (a few minutes)",
     "data": "list, fetch or check data sets",
+    "explain": "explain a few examples of any encoder, without labels, on one page",
     "report": "rebuild the page of a run, or compare runs",
     "fleet": "run a grid of studies, on this machine or on a Ray cluster, into one table",
     "search": "search settings with Optuna, judged by known validation data only",
@@ -95,7 +100,8 @@ def _usage() -> str:
 def _command(name: str) -> Callable[[list[str]], int]:
     if name in STUDIES:
         return lambda words: _study(name, words)
-    tools = {"demo": _demo, "data": _data, "report": _report, "fleet": _fleet, "search": _search}
+    tools = {"demo": _demo, "data": _data, "explain": _explain, "report": _report,
+             "fleet": _fleet, "search": _search}  # fmt: skip
     if name not in tools:
         raise ConfigError("unknown command", got=repr(name), fix=nearest(name, [*STUDIES, *tools]))
     return tools[name]
@@ -174,6 +180,14 @@ def _report(words: list[str]) -> int:
         page, out = compare(options.runs, read_status), options.out or Path("runs") / "compare"
     print(page.write(out, options.figure_format).resolve())  # noqa: T201
     return 0
+
+
+def _explain(words: list[str]) -> int:
+    """Explain a few examples of an encoder."""
+    from lightwell.studies.explanations.command import explain
+
+    _prepare_process()
+    return explain(words)
 
 
 def _fleet(words: list[str]) -> int:
