@@ -12,7 +12,8 @@ from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.seeds import generator, global_seed
 from lightwell.models import saved
-from lightwell.models.discovery.clustnet import ClustNet, ClustNetSettings
+from lightwell.models.discovery.clustnet import ClustNet
+from lightwell.models.discovery.settings import ClustNetSettings
 from lightwell.models.model import Signature, evaluating
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.training import TrainingSettings, fit

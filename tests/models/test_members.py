@@ -11,8 +11,9 @@ from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError
 from lightwell.core.seeds import generator, global_seed
 from lightwell.data.augment import AugmentSettings, make_augment
-from lightwell.models.discovery.clustnet import ClustNet, ClustNetSettings
+from lightwell.models.discovery.clustnet import ClustNet
 from lightwell.models.discovery.members import Members
+from lightwell.models.discovery.settings import ClustNetSettings
 from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.training import TrainingSettings, fit

@@ -32,7 +32,7 @@ def test_the_defaults_are_those_of_the_preset():
     preset, ours = Discovery.from_preset(), SubclassDiscovery()
     assert preset.optimizer == estimator_module._OPTIMIZER
     assert preset.training == estimator_module._TRAINING
-    assert (ours.epochs, ours.batch_size, ours.lr) == (20, 64, preset.optimizer.lr)
+    assert (ours.epochs, ours.batch_size, ours.lr) == (preset.training.epochs, 64, preset.optimizer.lr)
     model = preset.model
     assert (ours.n_subclasses, ours.gate) == (model.subclasses, model.gate)
     assert (ours.balance, ours.entropy, ours.consistency) == (model.balance, model.entropy, model.consistency)

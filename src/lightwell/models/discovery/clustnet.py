@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,110 +16,16 @@ from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
 from lightwell.models.body import LatentEncoder
 from lightwell.models.discovery.cells import Cells
-from lightwell.models.discovery.gates import GATES, GateKind, choose, route
+from lightwell.models.discovery.gates import choose, route
+from lightwell.models.discovery.settings import ClustNetSettings
 from lightwell.models.model import Model, Signature, check_labels
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.models.ranges import check_ranges
 from lightwell.nets.decoders import build_decoder
 from lightwell.nets.encoders import linear_layers
 from lightwell.nets.experts import ExpertConv, expert_layers
 
 _NO_CELL = -10.0  # added to the class score of an expert that has no sub-class of that class
 _NEAREST_SHARES = (0.9, 0.5, 0.1)  # of ``separated`` training at epochs 0, 1, 2 and later
-
-
-@dataclass(frozen=True)
-class ClustNetSettings:
-    """Settings of ClustNet.
-
-    Attributes
-    ----------
-    subclasses : int or tuple of int
-        Sub-classes behind each coarse class: one number for all, or one each (in the seed: ``clust``).
-    sizes : tuple of tuple of float
-        Expected shares of the sub-classes, a row a coarse class; empty where all are equally large. The
-        balance term believes them.
-    latents : int
-        Width of the encoder's output (in the seed: ``enchidd_repr_size``).
-    encoders : {"shared", "separate"}
-        One encoder for gate and experts, or one for the gate and one each for the experts (in the seed:
-        ``encnblay`` above 0, or 0).
-    gate : {"sample", "gumbel", "reinmax", "argmax", "soft"}
-        How the gate chooses in training (in the seed: ``decision_clu``); trained, it takes the largest.
-    gate_layers, gate_width : int
-        Linear layers of the gate and their width (in the seed: ``clnb_denselayers``, ``clsize_denselayers``).
-    temperature, temperature_end : float
-        Of ``gumbel`` and ``reinmax`` at the start and the end; between, it moves by equal factors.
-    expert : {"linear", "mlp", "conv"}
-        Capacity of an expert; ``conv`` reads the feature map in place of the latents.
-    expert_width : int
-        Hidden units or channels of an expert (in the seed: ``desize_denselayers``, ``dechan``).
-    coarse_weight : float
-        Weight of the cross-entropy of the coarse labels.
-    balance : float
-        Weight of the divergence of the experts' use from the expected sizes.
-    balance_over : {"class", "all"}
-        Whether use is balanced within each coarse class, or over all images at once.
-    balance_memory : float
-        Share of earlier batches in the use that is balanced, in [0, 1): small batches do not show it.
-    entropy : float
-        Weight of the entropy of the gate for an image.
-    consistency : float
-        Weight of the cross-entropy of the gate between an image and its augmented copy.
-    z_loss : float
-        Weight of the squared log-normaliser of the gate's scores.
-    training_mode : {"joint", "separated"}
-        ``separated``: the gate learns to name the expert with the lowest loss, or a random one (in the seed:
-        ``clu_train_mode``).
-    alternate : int
-        Batches that only gate or experts learn from, in turn; 0 for both from each (in the seed:
-        ``batch_period``).
-    pretrain : float
-        Share of the training, in [0, 1), in which the encoder learns to rebuild images and nothing else (in
-        the seed: ``pretrain_cae``).
-    """
-
-    subclasses: int | tuple[int, ...] = 5
-    sizes: tuple[tuple[float, ...], ...] = ()
-    latents: int = 32
-    encoders: Literal["shared", "separate"] = "shared"
-    gate: GateKind = "sample"
-    gate_layers: int = 2
-    gate_width: int = 64
-    temperature: float = 1.0
-    temperature_end: float = 1.0
-    expert: Literal["linear", "mlp", "conv"] = "linear"
-    expert_width: int = 16
-    coarse_weight: float = 1.0
-    balance: float = 1.0
-    balance_over: Literal["class", "all"] = "class"
-    balance_memory: float = 0.0
-    entropy: float = 0.2
-    consistency: float = 1.0
-    z_loss: float = 0.0
-    training_mode: Literal["joint", "separated"] = "joint"
-    alternate: int = 0
-    pretrain: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.subclasses, int):
-            object.__setattr__(self, "subclasses", tuple(self.subclasses))
-        object.__setattr__(self, "sizes", tuple(tuple(row) for row in self.sizes))
-        check_ranges(
-            "clustnet",
-            self,
-            above="temperature temperature_end",
-            least="coarse_weight balance entropy consistency z_loss alternate",
-            counts="latents gate_layers gate_width expert_width",
-        )
-        for name in ("balance_memory", "pretrain"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(
-                    "setting is out of range", where=f"clustnet.{name}", expected="from 0 to below 1",
-                    got=getattr(self, name),
-                )  # fmt: skip
-        if self.gate not in GATES:
-            raise ConfigError("no such gate", where="clustnet.gate", expected=GATES, got=self.gate)
 
 
 class ClustNet(Model):
@@ -293,30 +198,29 @@ class ClustNet(Model):
             return {"rebuilding": self._rebuilding(images)}
         scores, opinions = self.scores_and_opinions(images)
         shares = scores.softmax(dim=1)
-        terms = self._coarse_terms(scores, opinions, labels, noise)
+        terms = {"coarse": s.coarse_weight * self._coarse_error(scores, opinions, labels, noise)}
+        if s.training_mode == "separated":
+            terms["naming"] = functional.cross_entropy(scores, self._named(opinions, labels, noise))
         terms["balance"] = s.balance * self._imbalance(shares, labels)
         terms["entropy"] = s.entropy * _entropy(shares).mean()
-        if s.consistency and view is not None:
-            moved = self.gate_scores(view).log_softmax(dim=1)
-            error = -(shares.detach() * moved).sum(dim=1).mean()
+        if view is not None and (s.consistency or s.view_coarse):
+            both = self.scores_and_opinions(view) if s.view_coarse else (self.gate_scores(view), opinions)
+            moved, told = both
+            error = -(shares.detach() * moved.log_softmax(dim=1)).sum(dim=1).mean()
             terms["consistency"] = s.consistency * error
+            if s.view_coarse:
+                terms["view_coarse"] = s.view_coarse * self._coarse_error(moved, told, labels, noise)
         if s.z_loss:
             terms["z_loss"] = s.z_loss * scores.logsumexp(dim=1).square().mean()
         return terms
 
-    def _coarse_terms(
-        self, scores: Tensor, opinions: Tensor, labels: Tensor, noise: Tensor
-    ) -> dict[str, Tensor]:
+    def _coarse_error(self, scores: Tensor, opinions: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
+        """Return the cross-entropy of the chosen experts; the gate hears nothing where ``separated``."""
         s = self.settings
         chosen = route(scores, s.gate, noise, self._temperature) if self.training else choose(scores)
-        if s.training_mode == "joint":
-            mixed = (chosen.unsqueeze(2) * opinions).sum(dim=1)
-            return {"coarse": s.coarse_weight * functional.cross_entropy(mixed, labels)}
-        mixed = (chosen.detach().unsqueeze(2) * opinions).sum(dim=1)
-        return {
-            "coarse": s.coarse_weight * functional.cross_entropy(mixed, labels),
-            "naming": functional.cross_entropy(scores, self._named(opinions, labels, noise)),
-        }
+        if s.training_mode == "separated":
+            chosen = chosen.detach()
+        return functional.cross_entropy((chosen.unsqueeze(2) * opinions).sum(dim=1), labels)
 
     def _named(self, opinions: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
         """Return the expert that ``separated`` training tells the gate to name: the best, or a random one."""

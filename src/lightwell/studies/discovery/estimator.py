@@ -24,9 +24,10 @@ from lightwell.core.seeds import derive, global_seed
 from lightwell.data.augment import Augmentation, AugmentSettings, make_augment
 from lightwell.data.batches import Batches
 from lightwell.metrics.clustering import restart_agreement
-from lightwell.models.discovery.clustnet import ClustNet, ClustNetSettings
+from lightwell.models.discovery.clustnet import ClustNet
 from lightwell.models.discovery.gates import GateKind
 from lightwell.models.discovery.members import Members
+from lightwell.models.discovery.settings import ClustNetSettings
 from lightwell.models.model import Signature, evaluating
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.nets.convnets import check_count
@@ -38,7 +39,7 @@ Array = NDArray[Any]
 
 # As in the preset ``stable`` of the study.
 _OPTIMIZER = OptimizerSettings("adam", lr=2e-3, weight_decay=0.0, floor=0.1)
-_TRAINING = TrainingSettings(epochs=20, batch_size=64, channels_last=False, threads=1)
+_TRAINING = TrainingSettings(epochs=30, batch_size=64, channels_last=False, threads=1)
 _NONE = "no_validation"  # what scikit-learn calls labels that are not asked for
 _JITTER = 0.1  # of vectors: deviation of the noise, in deviations of the feature
 
@@ -104,7 +105,7 @@ class SubclassDiscovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         balance: float = 1.0,
         entropy: float = 0.2,
         consistency: float = 1.0,
-        epochs: int = 20,
+        epochs: int = 30,
         batch_size: int = 64,
         lr: float = 2e-3,
         restarts: int = 1,
@@ -240,6 +241,7 @@ class SubclassDiscovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             balance=self.balance,
             entropy=self.entropy,
             consistency=self.consistency,
+            view_coarse=float(self.augment is not None),
         )
         optimizer = replace(_OPTIMIZER, lr=self.lr)
         training = replace(_TRAINING, epochs=self.epochs, batch_size=self.batch_size)
