@@ -9,6 +9,7 @@ from benchmarks import (
     examples,
     light,
     measures,
+    removal,
     report,
     scorers,
     scores,
@@ -29,6 +30,7 @@ if __name__ == "__main__":
         concepts,
         attribution,
         examples,
+        removal,
     ):
         for line in module.lines():
             print(line, flush=True)

@@ -1,0 +1,98 @@
+"""What evaluations share: the check of inputs and attributions, and codes within a budget of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lightwell.core.errors import ConfigError, DataError
+from lightwell.explain.borrowed import Encoder
+
+Explainer = Callable[[Encoder, Tensor], Any]
+"""Attributes a batch B×C×H×W: returns numbers of that shape, or something that has them as ``scores``."""
+
+
+def check_batch(inputs: object, max_rows: int = 1) -> Tensor:
+    """Return inputs without their graph; refuse what is no batch B×C×H×W of finite floats.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    ConfigError
+        If the encoder may not be shown a single row.
+
+    Examples
+    --------
+    >>> check_batch(torch.ones(2, 1, 4, 1)).shape
+    torch.Size([2, 1, 4, 1])
+    """
+    if max_rows < 1:
+        raise ConfigError("the encoder needs a row", where="max_rows", expected="1 or more", got=max_rows)
+    if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
+        got = f"{inputs.dtype} {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise DataError(
+            "this is no batch of inputs",
+            where="inputs",
+            expected="floats B×C×H×W, or B×C×T×1 of series",
+            got=got,
+            fix="Images at rest become a batch by lightwell.data.batches.to_images.",
+        )
+    if not inputs.numel() or not inputs.isfinite().all():
+        raise DataError("inputs are missing or not finite", where="inputs", got=tuple(inputs.shape))
+    return inputs.detach()
+
+
+def as_scores(given: Any, inputs: Tensor, where: str = "scores") -> NDArray[np.float32]:
+    """Return attributions of inputs as an array B×C×H×W.
+
+    Parameters
+    ----------
+    given : Tensor, array, anything that has ``scores``, or a function of the inputs that returns one of these
+        Of the shape of the inputs, or with one channel for all.
+    inputs : Tensor
+        B×C×H×W.
+    where : str
+        Named in errors.
+
+    Raises
+    ------
+    DataError
+        If they do not fit, or one is not finite.
+
+    Examples
+    --------
+    >>> as_scores(torch.ones(1, 1, 2, 2), torch.zeros(1, 3, 2, 2)).shape
+    (1, 1, 2, 2)
+    """
+    given = given(inputs) if callable(given) else given
+    given = getattr(given, "scores", given)
+    array = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    n, channels, *size = inputs.shape
+    if array.dtype.kind not in "iuf" or array.shape not in ((n, channels, *size), (n, 1, *size)):
+        raise DataError(
+            "attributions do not fit the inputs",
+            where=where,
+            expected=tuple(inputs.shape),
+            got=f"{array.dtype} {array.shape}",
+        )
+    if not np.isfinite(array).all():
+        raise DataError("an attribution is not finite", where=where)
+    return array.astype(np.float32, copy=False)
+
+
+@torch.no_grad()
+def encode(ask: Encoder, inputs: Tensor, max_rows: int) -> Tensor:
+    """Return the codes B×D of inputs, so many rows at once; of a copy, in case the encoder writes into them.
+
+    Examples
+    --------
+    >>> encode(lambda x: x.flatten(1), torch.ones(3, 1, 2, 1), max_rows=2).shape
+    torch.Size([3, 2])
+    """
+    return torch.cat([ask(rows.clone()) for rows in torch.split(inputs, max_rows)])
