@@ -1,4 +1,4 @@
-"""What evaluations share: the check of inputs and attributions, and codes within a budget of memory."""
+"""What all explanations share: the check of inputs and attributions, and codes within a budget of memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightwell.core.errors import ConfigError, DataError
-from lightwell.explain.borrowed import Encoder
+from lightwell.explain.borrowed import Encoder, as_codes
 
 Explainer = Callable[[Encoder, Tensor], Any]
 """Attributes a batch B×C×H×W: returns numbers of that shape, or something that has them as ``scores``."""
@@ -43,8 +43,11 @@ def check_batch(inputs: object, max_rows: int = 1) -> Tensor:
             got=got,
             fix="Images at rest become a batch by lightwell.data.batches.to_images.",
         )
-    if not inputs.numel() or not inputs.isfinite().all():
-        raise DataError("inputs are missing or not finite", where="inputs", got=tuple(inputs.shape))
+    if not inputs.numel():
+        raise DataError("there are no inputs to explain", where="inputs", got=tuple(inputs.shape))
+    broken = ~inputs.detach().flatten(1).isfinite().all(dim=1)
+    if broken.any():
+        raise DataError("an input is not finite", where=f"example {int(broken.nonzero()[0])} of inputs")
     return inputs.detach()
 
 
@@ -90,9 +93,27 @@ def as_scores(given: Any, inputs: Tensor, where: str = "scores") -> NDArray[np.f
 def encode(ask: Encoder, inputs: Tensor, max_rows: int) -> Tensor:
     """Return the codes B×D of inputs, so many rows at once; of a copy, in case the encoder writes into them.
 
+    Raises
+    ------
+    DataError
+        If the encoder cannot read the inputs, or what it answers is no code or not finite.
+
     Examples
     --------
     >>> encode(lambda x: x.flatten(1), torch.ones(3, 1, 2, 1), max_rows=2).shape
     torch.Size([3, 2])
     """
-    return torch.cat([ask(rows.clone()) for rows in torch.split(inputs, max_rows)])
+    try:
+        made = [(ask(rows.clone()), len(rows)) for rows in torch.split(inputs, max_rows)]
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise DataError(
+            "the encoder cannot read the inputs",
+            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            where=f"{inputs.dtype} {tuple(inputs.shape)} on {inputs.device}",
+            fix="Give inputs of the size, type and device the encoder was made for.",
+        ) from error
+    codes = torch.cat([as_codes(*one) for one in made])
+    broken = ~codes.isfinite().all(dim=1)
+    if broken.any():
+        raise DataError("a code is not finite", where=f"example {int(broken.nonzero()[0])}")
+    return codes

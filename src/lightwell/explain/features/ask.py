@@ -8,8 +8,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from lightwell.core.errors import ConfigError, DataError, nearest
-from lightwell.explain.borrowed import Encoder, as_codes, borrowed
+from lightwell.core.errors import ConfigError, nearest
+from lightwell.explain.asking import check_batch, encode
+from lightwell.explain.borrowed import Encoder, borrowed
 from lightwell.explain.features.attribution import Attribution, Floats
 from lightwell.explain.features.baselines import Baseline, baseline_for
 from lightwell.explain.features.methods import FEATURES, FeatureMethod
@@ -73,13 +74,13 @@ def attribute(
     [[[[1.0, 4.0]]]]
     """
     start = time.perf_counter()
-    chosen = _checked_method(method, options, max_rows)
-    _check_inputs(inputs)
+    chosen = _checked_method(method, options)
+    check_batch(inputs, max_rows)
     keys, asked = keys_of(inputs.detach(), ids), target or SelfSimilarity()
     with borrowed(encoder):
         x = inputs.detach().clone()
         base = baseline_for(x, baseline)
-        codes, base_codes = (_codes(encoder, rows, max_rows) for rows in (x, base))
+        codes, base_codes = (encode(encoder, rows, max_rows) for rows in (x, base))
         anchors = asked.anchors(codes)
         question = Question(
             Scored(encoder, asked),
@@ -113,50 +114,12 @@ def _floats(values: Tensor) -> Floats:
     return found
 
 
-def _checked_method(method: str, options: dict[str, object], max_rows: int) -> FeatureMethod:
+def _checked_method(method: str, options: dict[str, object]) -> FeatureMethod:
     if method not in FEATURES:
         raise ConfigError("no such method", where="method", got=repr(method), fix=nearest(method, FEATURES))
-    if max_rows < 1:
-        raise ConfigError("the encoder needs a row", where="max_rows", expected="1 or more", got=max_rows)
     known = FEATURES[method].options
     for name in options:
         if name not in known:
             fix = nearest(name, known) if known else "It has no options."
             raise ConfigError(f"{method} has no such option", where=method, got=repr(name), fix=fix)
     return FEATURES[method]
-
-
-def _check_inputs(inputs: object) -> None:
-    is_batch = isinstance(inputs, Tensor) and inputs.ndim == 4 and inputs.is_floating_point()
-    if not isinstance(inputs, Tensor) or not is_batch or not inputs.numel():
-        got = f"{inputs.dtype}, {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else type(inputs)
-        raise DataError(
-            "there are no inputs to explain",
-            where="inputs",
-            expected="floats B×C×H×W, or B×C×T×1 of series, one example or more",
-            got=got,
-            fix="Images at rest become a batch by lightwell.data.batches.to_images.",
-        )
-    broken = ~inputs.detach().flatten(1).isfinite().all(dim=1)
-    if broken.any():
-        raise DataError("an input is not finite", where=f"example {int(broken.nonzero()[0])} of inputs")
-
-
-@torch.no_grad()
-def _codes(encoder: Encoder, inputs: Tensor, max_rows: int) -> Tensor:
-    """Return the codes of all inputs; refuse an encoder that cannot read them or answers with NaN."""
-    try:
-        parts = torch.split(inputs, max_rows)
-        made = [(encoder(rows.clone()), len(rows)) for rows in parts]
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        raise DataError(
-            "the encoder cannot read the inputs",
-            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-            where=f"{inputs.dtype} {tuple(inputs.shape)} on {inputs.device}",
-            fix="Give inputs of the size, type and device the encoder was made for.",
-        ) from error
-    codes = torch.cat([as_codes(*one) for one in made])
-    broken = ~codes.isfinite().all(dim=1)
-    if broken.any():
-        raise DataError("a code is not finite", where=f"example {int(broken.nonzero()[0])}")
-    return codes
