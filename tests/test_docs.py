@@ -38,7 +38,7 @@ def test_table_of_methods_is_made_from_the_records() -> None:
     [
         "README.md",
         "CONTRIBUTING.md",
-        *(f"docs/{name}.md" for name in ("open-set", "concepts", "leakage", "data")),
+        *(f"docs/{name}.md" for name in ("open-set", "concepts", "leakage", "discovery", "data")),
     ],
 )
 def test_links_between_documents_lead_somewhere(name: str) -> None:

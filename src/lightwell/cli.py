@@ -22,7 +22,8 @@ _HEADLINES = ("accuracy", "auroc", "false_refusal", "detection", "label_accuracy
               "agreement", "unit_overlap", "visualised")  # fmt: skip
 # Variants left to the page.
 _ASIDE = {"one_to_one", "balanced", "blind", "ctl", "icl", "std", "worst", "matched_random", "collapsed",
-          "spearman", "bounded", "cosine", "entropy", "active_units", "top10", "top20", "top50", "top70", "top100",
+          "spearman", "bounded", "cosine", "entropy", "active_units",
+          "top10", "top20", "top50", "top70", "top100",
           *(f"bottom{n}" for n in (5, 10, 20, 50, 70, 100))}  # fmt: skip
 # What the demo changes of the default presets, to stay within minutes.
 _DEMO: dict[str, dict[str, Any]] = {
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _usage() -> str:
     def lines(table: dict[str, str]) -> str:
-        return "\n".join(f"  {name:<12}{text}" for name, text in table.items())
+        return "\n".join(f"  {name:<14}{text}" for name, text in table.items())
 
     studies = {name: text for name, (_, text) in STUDIES.items()}
     return (

@@ -16,6 +16,7 @@ from lightwell.fleet.page import remarks, write_results
 from lightwell.fleet.published import Protocol, beside, published
 from lightwell.fleet.table import read_rows, readable_table
 from lightwell.report import Table
+from lightwell.studies import study
 
 FIVE = tuple(f"arpl/{i}" for i in range(5))
 PAPER = Protocol("vgg32", 600, whole=True)
@@ -198,3 +199,15 @@ def test_nothing_is_written_of_nothing(fleet_folder) -> None:
     fleet_folder.add("arpl/0", 0, {"accuracy": 0.9}, status="running")
     assert write_results(fleet_folder.folder) == []
     assert not (fleet_folder.folder / "tables").exists()
+
+
+def test_finished_runs_of_one_setting_are_handed_to_the_study_together(fleet_folder, monkeypatch) -> None:
+    seen: dict = {}
+    monkeypatch.setattr(study("open-set"), "side_by_side", lambda runs: seen.update(runs) or [])
+    for layers, seed, status in (("2", 0, "finished"), ("3", 0, "failed"), ("2", 1, "finished")):
+        axes = {"model.gate_layers": layers}
+        fleet_folder.add("arpl/0", seed, {"accuracy": 0.5}, axes=axes, status=status)
+    write_results(fleet_folder.folder)
+    assert {name: [path.name for path in of] for name, of in seen.items()} == {
+        "split arpl/0, model.gate_layers 2": ["cell0", "cell2"]
+    }

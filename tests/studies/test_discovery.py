@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_rand_score
 from toy_study import numbers
 
 from lightwell.cli import main
@@ -19,11 +20,13 @@ from lightwell.core.files import load_arrays, read_json
 from lightwell.core.findings import Findings
 from lightwell.core.representation import Representation
 from lightwell.data import load
+from lightwell.metrics.cluster_baselines import baseline_clusters
 from lightwell.models import saved
 from lightwell.report.blocks import figures_of
 from lightwell.studies import study
 from lightwell.studies.discovery import names
 from lightwell.studies.discovery.activations import map_variance, sparsity
+from lightwell.studies.discovery.mistakes import mistakes
 from lightwell.studies.discovery.parts import parts_of
 from lightwell.studies.discovery.watch import Watch
 from lightwell.training import Run
@@ -195,6 +198,34 @@ def test_one_restart_is_the_first_of_several(tmp_path):
     assert "raise restarts" in study("discovery").page(tmp_path / "one").summary[1].text
 
 
+def test_mistakes_of_any_epoch_and_restart(smoke, tmp_path):
+    view = Representation.load(smoke / "restarts" / "1" / "representation" / "test.npz")
+    wrong = int((view.predictions != view.labels).sum())
+    figure = mistakes(smoke, epoch=1, restart=1)
+    assert figure.get_suptitle().startswith(f"{wrong} of 200 images misclassified")
+    assert figure.get_suptitle() != mistakes(smoke, epoch=0, restart=1).get_suptitle()
+    for (epoch, restart, data), told in {
+        (2, 0, None): r"no scores of this epoch.*\[0, 1\]",
+        (0, 2, None): "no such restart.*0 to 1",
+        (0, 0, toy(fine=True)): "not the images of the run",
+    }.items():
+        with pytest.raises(DataError, match=told):
+            mistakes(smoke, epoch, restart, data)
+
+
+def test_sparsity_of_several_settings(smoke, tmp_path):
+    """A layer that one setting lacks has no bar of it."""
+    run_only(tmp_path / "deep", toy(fine=True), model={"subclasses": 2, "gate_layers": 3}, restarts=1)
+    (figure,) = study("discovery").side_by_side({"2": [smoke, smoke], "3": [tmp_path / "deep"]})
+    axes = figure.figure.axes[0]
+    layers = [label.get_text() for label in axes.get_xticklabels()]
+    assert layers[-2:] == ["gate 1", "gate 2"]
+    two, three = ([bar.get_height() for bar in bars] for bars in axes.containers)
+    shares = load_arrays(smoke / "representation" / "pictures.npz")["sparsity"]
+    assert two == pytest.approx([*shares.mean(axis=0), 0])
+    assert three[-1] > 0
+
+
 def test_without_fine_labels_everything_else_is_reported(tmp_path):
     found = run_only(tmp_path / "run", toy(), model={"subclasses": 2})
     assert "fine_accuracy" not in found
@@ -202,10 +233,22 @@ def test_without_fine_labels_everything_else_is_reported(tmp_path):
     for name in ("coarse_accuracy", "active_experts", "gate_information.class_1", "restart_agreement"):
         assert found[name].null is not None
     assert set(load_arrays(tmp_path / "run" / "epochs" / "1.npz")["test.target"]) == {-1}
+    own = study("discovery").from_preset("smoke", **FEW).data_parts(toy())
+    flat = [part.inputs.reshape(part.n, -1) for part in (own.train, own.test)]
+    rival = baseline_clusters("kmeans", flat[0], own.train.labels, flat[1], own.test.labels, 2, 0)
+    places = (tmp_path / "run", tmp_path / "run" / "restarts" / "1")
+    views = [Representation.load(place / "representation" / "test.npz") for place in places]
+    rows = own.test.labels == 1
+    alike = [adjusted_rand_score(rival[rows], view.codes[rows, :2].argmax(axis=1)) for view in views]
+    assert found["rival_agreement.class_1.kmeans"].value == pytest.approx(np.mean(alike))
+    assert [row["clustering"] for row in table(tmp_path / "run", "baselines")] == [
+        "k-means",
+        "Gaussian mixture",
+    ] * 2
     page = study("discovery").page(tmp_path / "run")
     assert "No fine labels are known" in page.summary[1].text
     drawn = [figure.name for figure in figures_of(page.sections)]
-    assert {"cells", "gate_map", "map_of_classes", "epochs"} < set(drawn)
+    assert {"cells", "gate_map", "map_of_classes", "map_of_pixels", "epochs"} < set(drawn)
     assert not [name for name in drawn if name.startswith("confusion")]
 
 

@@ -13,6 +13,7 @@ from lightwell.fleet.agreement import seed_agreements
 from lightwell.fleet.cells import Outcome
 from lightwell.fleet.table import Row, read_rows, readable_table, write_tables
 from lightwell.report import Block, Figure, Note, Page, Section, Table, Text, figures
+from lightwell.studies import study
 from lightwell.training.run import read_status
 
 _HEADS = (
@@ -72,6 +73,9 @@ def build(folder: Path, rows: Sequence[Row], agreements: Block, outcomes: Sequen
     drawn = [Section("Along a setting", curves)] if curves else []
     if not curves or any(row.measure.startswith("auroc.") for row in rows):
         drawn.append(Section("Spread over splits", _spreads(main)))
+    beside = _side_by_side(folder, record, statuses)
+    if beside:
+        drawn.append(Section("Side by side", tuple(beside)))
     return Page(
         title=f"Fleet of {record['study']}",
         lead="Each number is a mean over splits, each split first a mean over its seeds. Where a study has "
@@ -139,6 +143,18 @@ def _spread(data: str, family: str, group: Mapping[str, Row], measure: str) -> F
         f"{measure} on {where}: a dot a split, the stroke is the mean, the grey bar one standard deviation.",
         f"The highest mean is {group[best].mean:.3f}, of {best}; {len(group)} rows.",
     )
+
+
+def _side_by_side(
+    folder: Path, record: Mapping[str, Any], statuses: Mapping[str, Mapping[str, Any]]
+) -> list[Figure]:
+    """Return what the study draws of several finished runs, seeds of one point of the grid together."""
+    runs: dict[str, list[Path]] = {}
+    for entry in record["cells"]:
+        if statuses[entry["label"]].get("status") == "finished":
+            point = ", ".join(f"{name} {value}" for name, value in entry["axes"].items() if name != "seed")
+            runs.setdefault(point or "all runs", []).append(folder / "cells" / entry["label"])
+    return study(record["study"]).side_by_side(runs) if runs else []
 
 
 def _cells(statuses: Mapping[str, Mapping[str, Any]], reasons: Mapping[str, str]) -> Table:

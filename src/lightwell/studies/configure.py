@@ -218,7 +218,7 @@ def parse(kind: type[S], argv: Sequence[str], *, preset: str | None = None, prog
     first = [f"--config={preset}"] if preset.endswith((".yaml", ".yml")) else []
     own = {f.name for f in fields(kind)}
     keys = [key for key in ("method", "experiment", "data") if key in own]
-    chosen = {key: _peek(kind, [*first, *argv], key) for key in keys}
+    chosen: dict[str, Any] = {key: _peek(kind, [*first, *argv], key) for key in keys}
     special = [str(value) for value in chosen.values()]
     files = preset_files(kind, preset, *special, "-".join(special))
     words = [word for file in files for word in ("--config", str(file))] + list(argv)

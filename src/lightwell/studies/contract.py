@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ from lightwell.core.errors import ConfigError
 from lightwell.core.files import read_json
 from lightwell.core.findings import Findings
 from lightwell.data import Dataset
-from lightwell.report import Page
+from lightwell.report import Figure, Page
 from lightwell.studies.configure import configure, to_yaml
 from lightwell.training.run import Run
 
@@ -49,6 +49,18 @@ class Study(ABC):
     @abstractmethod
     def page(folder: Path) -> Page:
         """Build the report from what :meth:`run` stored, without any model."""
+
+    @staticmethod
+    def side_by_side(runs: Mapping[str, Sequence[Path]]) -> list[Figure]:
+        """Return figures that only several finished runs make, for the page of a fleet.
+
+        Parameters
+        ----------
+        runs : mapping of str to sequence of Path
+            Run folders by their point of the grid, seeds together.
+        """
+        del runs
+        return []
 
     @property
     def label(self) -> str:

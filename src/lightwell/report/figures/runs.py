@@ -205,6 +205,7 @@ def feature_map_variance(variances: Mapping[str, Mapping[str, Mapping[str, Array
     experts = list(
         dict.fromkeys(k for layer in variances.values() for cells in layer.values() for k in cells)
     )
+    below = style.labels(experts, 14)
     width = max(5.2, 1.6 + 0.3 * len(experts) * (len(sides) + 0.6))
     figure = style.new_figure(min(width, 13.0), 0.8 + 2.2 * len(variances))
     panels = figure.subplots(len(variances), 1, squeeze=False, sharex=True)[:, 0]
@@ -218,7 +219,9 @@ def feature_map_variance(variances: Mapping[str, Mapping[str, Mapping[str, Array
         axes.grid(visible=True, axis="y", color=style.GRID, linewidth=0.7)
         axes.set_xlim(-0.5, len(experts) - 0.5)
         axes.set_ylim(bottom=0)
-        style.ticks_for(axes.xaxis, style.labels(experts, 14))
+        style.ticks_for(axes.xaxis, below)
+    if max(map(len, below)) > 4 * len(sides):
+        style.slant(panels[-1], below)
     panels[-1].set_xlabel("expert", fontsize=10, color=style.INK, family=style.FONT)
     names = style.labels(sides, 24)
     style.legend_below(figure, [Patch(color=style.colour(i), label=text) for i, text in enumerate(names)])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from lightwell.core.files import load_arrays
 from lightwell.core.findings import slug
 from lightwell.report import Figure, Section, figures
 from lightwell.report.figures.gating import gate_profiles
@@ -54,31 +56,33 @@ def accuracies(stored: Stored) -> Figure:
 
 
 def _maps(stored: Stored) -> list[Figure]:
-    points, rows = stored.pictures["map"], stored.pictures["map_rows"]
+    latents, rows = stored.pictures["map"], stored.pictures["map_rows"]
     how = str(stored.pictures["map_method"])
     places = [(int(c), int(k)) for c, k in np.argwhere(stored.exists)]
     number = {place: i for i, place in enumerate(places)}
     said = zip(predictions_of(stored.test)[rows].tolist(), stored.experts[rows].tolist(), strict=True)
-    drawn = [
-        (
-            "map_of_cells",
-            np.array([number.get(cell, -1) for cell in said]),
-            [stored.cell(*place) for place in places],
-            "by the cell it was sent to (coarse class as predicted)",
-        )
-    ]
+    cells = np.array([number.get(cell, -1) for cell in said]), [stored.cell(*place) for place in places]
     if stored.fine is None:
-        own = ("map_of_classes", stored.test.labels[rows], stored.coarse_names, "by its coarse class")
+        own, kind = (stored.test.labels[rows], stored.coarse_names), "by its coarse class"
     else:
-        own = ("map_of_classes", stored.fine[rows], stored.fine_names, "by its fine class")
+        own, kind = (stored.fine[rows], stored.fine_names), "by its fine class"
+    sent = "by the cell it was sent to (coarse class as predicted)"
+    drawn = [
+        ("map_of_cells", "Latents of test images, first restart", latents, cells, sent),
+        ("map_of_classes", "Latents of test images, first restart", latents, own, kind),
+    ]
+    if "pixel_map" in stored.pictures:  # runs of before it was kept
+        drawn.append(
+            ("map_of_pixels", "Raw pixels of the same images", stored.pictures["pixel_map"], own, kind)
+        )
     return [
         Figure(
             name,
             figures.code_map(points, labels, names, method=how),
-            f"Latents of test images, first restart, laid out by {how}: each image {what}.",
+            f"{what}, laid out by {how}: each image {coloured}.",
             f"Scatter of {len(rows)} test images in {len(names)} colours.",
         )
-        for name, labels, names, what in (*drawn, own)
+        for name, what, points, (labels, names), coloured in drawn
     ]
 
 
@@ -124,6 +128,35 @@ def _sparsity(stored: Stored) -> Figure:
         activation_sparsity(each, layers),
         "Share of activations that are zero after each ReLU (of a leaky one: below zero), on test images.",
         f"Bars of {len(layers)} layers and {len(shares)} restarts.",
+    )
+
+
+def sparsity_by_setting(runs: Mapping[str, Sequence[Path]]) -> Figure:
+    """Return the activation sparsity of several runs, a bar a setting; layers are known by their place.
+
+    Parameters
+    ----------
+    runs : mapping of str to sequence of Path
+        Run folders by what their settings have in common.
+    """
+    kept = {
+        name: [load_arrays(f / "representation" / "pictures.npz") for f in of] for name, of in runs.items()
+    }
+    own = {name: _layers(arrays[0]["sparsity_layers"].tolist()) for name, arrays in kept.items()}
+    layers = list(
+        dict.fromkeys(layer for some in sorted(own.values(), key=len, reverse=True) for layer in some)
+    )
+    shares = {}
+    for name, arrays in kept.items():
+        values = np.concatenate([one["sparsity"] for one in arrays])
+        shares[name] = np.full((len(values), len(layers)), np.nan)
+        shares[name][:, [layers.index(layer) for layer in own[name]]] = values
+    return Figure(
+        "activation_sparsity_by_setting",
+        activation_sparsity(shares, layers),
+        "Share of activations that are zero after each ReLU (of a leaky one: below zero), on test images: a "
+        "bar the mean of a setting's restarts, a dot one of them.",
+        f"Bars of {len(layers)} layers and {len(shares)} settings.",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from lightwell.core.seeds import generator
 from lightwell.metrics import estimate, share_estimate
 from lightwell.metrics.bootstrap import MIN_RESAMPLES
 from lightwell.metrics.cluster_baselines import clustering_estimates
-from lightwell.metrics.clustering import Agreement, active_clusters, restart_agreement
+from lightwell.metrics.clustering import Agreement, active_clusters, agreement, restart_agreement
 from lightwell.studies.discovery.gate import collapsed, predictions_of, state_of
 from lightwell.studies.discovery.measure import Ints, Measured
 from lightwell.studies.discovery.parts import Parts
@@ -71,6 +71,7 @@ def _of_restart(restart: int, done: Measured, parts: Parts, options: Options) ->
         fewest = min(active_clusters(chosen[coarse == c], done.k_per_class[c]) for c in np.unique(coarse))
         null = Null("collapsed gate", 1.0)
         yield Estimate("active_experts", fewest, n=len(coarse), higher_is_better=None, null=null)
+        yield from _beside_rivals(chosen, coarse, done, names)
     for c, state in state_of(view, done.n_experts).items():
         own, k = slug(names[c]), done.k_per_class[c]
         one = Null("collapsed gate", 1.0)
@@ -79,6 +80,17 @@ def _of_restart(restart: int, done: Measured, parts: Parts, options: Options) ->
         yield Estimate(f"gate_information.{own}", state.information, n=state.n, null=nothing)
         even = Null("no preference", 1 / k)
         yield Estimate(f"gate_confidence.{own}", state.confidence, n=state.n, null=even)
+
+
+def _beside_rivals(chosen: Ints, coarse: Ints, done: Measured, names: Sequence[str]) -> Iterator[Estimate]:
+    """Yield how alike the experts' and the rivals' clusters are, which no fine label can tell apart."""
+    for c in np.unique(coarse):
+        rows = coarse == c
+        for kind, clusters in done.rivals.items():
+            ari, _ = agreement(chosen[rows], clusters[rows])
+            null = Null("clusters dealt at random", 0.0)
+            name = f"rival_agreement.{slug(names[c])}.{kind}"
+            yield Estimate(name, ari, n=int(rows.sum()), higher_is_better=None, null=null)
 
 
 def is_rival(name: str) -> bool:

@@ -43,7 +43,7 @@ class Measured:
     fine : array of int, shape (n,), or None
         Fine labels of the test images.
     rivals : mapping of str to array of int, shape (n,)
-        Clusters of the test images by name, made within the *true* coarse classes; none without fine labels.
+        Clusters of the test images by name, made within the *true* coarse classes.
     """
 
     seeds: tuple[int, ...]
@@ -102,7 +102,7 @@ def measure(
         for model, view in zip(models, watched, strict=True)
     )
     k = {c: int(row.sum()) for c, row in enumerate(models[0].layout.exists)}
-    rivals = {} if fine is None else {kind: _rival(kind, parts, k, seed) for kind in RIVALS}
+    rivals = {kind: _rival(kind, parts, k, seed) for kind in RIVALS}
     return Measured(tuple(seeds), tuple(models), train, watched, test, criteria, fine, rivals)
 
 

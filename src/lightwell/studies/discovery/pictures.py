@@ -30,7 +30,8 @@ def keep(done: Measured, parts: Parts, path: Path, seed: int) -> None:
 
     ``coarse``, ``fine_names``, ``exists`` (C, K) and ``fine`` (n,), empty where not known;
     ``cell.<c>.<k>.examples``, ``.prototypes``, ``.borderline`` (m, H, W, channels); ``wrong`` with
-    ``wrong_rows``, the most certain errors; ``map`` (m, 2) with ``map_rows`` and ``map_method``;
+    ``wrong_rows``, the most certain errors; ``map`` of latents and ``pixel_map`` of images (m, 2) with
+    ``map_rows`` and ``map_method``;
     ``sparsity`` (restarts, layers); ``variance`` (layers, n) with ``variance_rows``, and their layers' names.
     """
     test, view, model = parts.test, done.test[0], done.models[0]
@@ -55,7 +56,8 @@ def keep(done: Measured, parts: Parts, path: Path, seed: int) -> None:
     arrays |= {"wrong": images[wrong], "wrong_rows": wrong}
     rows = np.sort(generator(seed, "map").permutation(test.n)[:_MAPPED])
     points, _, how = project(_latents(model, test.take(rows)), method="tsne", seed=seed)
-    arrays |= {"map": points, "map_rows": rows, "map_method": np.array(how)}
+    raw, _, _ = project(images[rows].reshape(len(rows), -1) / 255, method="tsne", seed=seed)
+    arrays |= {"map": points, "pixel_map": raw, "map_rows": rows, "map_method": np.array(how)}
     save_arrays(path, arrays | _insides(done, test, seed))
 
 

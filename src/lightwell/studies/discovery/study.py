@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -13,7 +13,7 @@ from lightwell.data import Dataset
 from lightwell.data.augment import AugmentSettings
 from lightwell.models import method, saved
 from lightwell.models.optimizer import OptimizerSettings
-from lightwell.report import Page
+from lightwell.report import Figure, Page
 from lightwell.studies.contract import Study
 from lightwell.studies.discovery import findings, names, pictures, tables
 from lightwell.studies.discovery.measure import Measured, measure
@@ -164,6 +164,13 @@ class Discovery(Study):
         from lightwell.studies.discovery.page import build
 
         return build(folder)
+
+    @staticmethod
+    def side_by_side(runs: Mapping[str, Sequence[Path]]) -> list[Figure]:
+        """Return the sparsity of the activations by setting."""
+        from lightwell.studies.discovery.drawings import sparsity_by_setting
+
+        return [sparsity_by_setting(runs)]
 
     def data_parts(self, dataset: Dataset | None = None) -> Parts:
         """Return the three parts of this study.

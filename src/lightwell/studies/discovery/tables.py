@@ -48,15 +48,17 @@ def write_restarts(
 
 
 def write_baselines(path: Path, found: Findings, coarse_names: Sequence[str]) -> None:
-    """Write the accuracy of the experts beside that of cheap clusterings, for each coarse class."""
+    """Write how the experts do beside cheap clusterings; without fine labels, how alike they are."""
+    known = "fine_accuracy" in found
+    measure, said = ("cluster_accuracy", "accuracy") if known else ("rival_agreement", "adjusted Rand index")
     rows = []
     for coarse in coarse_names:
         for ending, what in CLUSTERINGS.items():
-            name = f"cluster_accuracy.{slug(coarse)}{ending}"
+            name = f"{measure}.{slug(coarse)}{ending}"
             if name in found:
                 e = found[name]
                 rows.append([coarse, what, e.value, *("" if v is None else v for v in (e.low, e.high, e.n))])
-    write_table(path, ["coarse class", "clustering", "accuracy", "low", "high", "n"], rows)
+    write_table(path, ["coarse class", "clustering", said, "low", "high", "n"], rows)
 
 
 def write_cells(stored: Stored) -> None:
