@@ -50,6 +50,8 @@ def test_public_name_is_documented(name: str, thing: object) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_setting_and_field_is_described(name: str, thing: type) -> None:
-    text = inspect.getdoc(thing) or ""
+    text = "\n".join(
+        inspect.getdoc(kind) or "" for kind in inspect.getmro(thing)[:-1]
+    )  # bases tell of theirs
     for field in dataclasses.fields(thing):
         assert field.name in text, f"{name} does not describe '{field.name}'"

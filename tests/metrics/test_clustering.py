@@ -15,7 +15,7 @@ from lightwell.core.errors import ConfigError
 from lightwell.core.findings import Findings
 from lightwell.core.seeds import generator
 from lightwell.metrics import clustering as cl
-from lightwell.metrics.cluster_baselines import (
+from lightwell.metrics.clustering import (
     baseline_clusters,
     clustering_estimates,
     collapsed,

@@ -20,7 +20,7 @@ from lightwell.core.files import load_arrays, read_json
 from lightwell.core.findings import Findings
 from lightwell.core.representation import Representation
 from lightwell.data import load
-from lightwell.metrics.cluster_baselines import baseline_clusters
+from lightwell.metrics.clustering import baseline_clusters
 from lightwell.models import saved
 from lightwell.report.blocks import figures_of
 from lightwell.studies import study

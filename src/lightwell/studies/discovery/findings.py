@@ -11,8 +11,13 @@ from lightwell.core.findings import Estimate, Findings, Null, Reference, slug
 from lightwell.core.seeds import generator
 from lightwell.metrics import estimate, share_estimate
 from lightwell.metrics.bootstrap import MIN_RESAMPLES
-from lightwell.metrics.cluster_baselines import clustering_estimates
-from lightwell.metrics.clustering import Agreement, active_clusters, agreement, restart_agreement
+from lightwell.metrics.clustering import (
+    Agreement,
+    active_clusters,
+    agreement,
+    clustering_estimates,
+    restart_agreement,
+)
 from lightwell.studies.discovery.gate import collapsed, predictions_of, state_of
 from lightwell.studies.discovery.measure import Ints, Measured
 from lightwell.studies.discovery.parts import Parts

@@ -14,7 +14,7 @@ from lightwell.core.seeds import preserved, torch_generator
 from lightwell.data.augment import AugmentSettings, make_augment
 from lightwell.data.batches import Batches
 from lightwell.data.coarse import fine_labels
-from lightwell.metrics.cluster_baselines import baseline_clusters
+from lightwell.metrics.clustering import baseline_clusters
 from lightwell.models.discovery.cells import Cells
 from lightwell.models.discovery.clustnet import ClustNet
 from lightwell.models.model import evaluating
