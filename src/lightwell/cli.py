@@ -31,6 +31,7 @@ _DEMO: dict[str, dict[str, Any]] = {
     "concepts": {"train_images": 10_000, "test_images": 4_000, "training": {"epochs": 10}},
     "leakage": {},
     "discovery": {"restarts": 3},
+    "explanations": {"runs": 1},
 }
 _TOOLS = {
     "demo": "run every study on digits and sprites that need no file (a few minutes)",

@@ -68,8 +68,8 @@ def _maps(stored: Stored) -> list[Figure]:
         own, kind = (stored.fine[rows], stored.fine_names), "by its fine class"
     sent = "by the cell it was sent to (coarse class as predicted)"
     drawn = [
-        ("map_of_cells", "Latents of test images, first restart", latents, cells, sent),
-        ("map_of_classes", "Latents of test images, first restart", latents, own, kind),
+        ("map_of_cells", "Latents of test images, restart shown", latents, cells, sent),
+        ("map_of_classes", "Latents of test images, restart shown", latents, own, kind),
     ]
     if "pixel_map" in stored.pictures:  # runs of before it was kept
         drawn.append(
@@ -87,13 +87,13 @@ def _maps(stored: Stored) -> list[Figure]:
 
 
 def _profiles(stored: Stored) -> Figure:
-    profiles = [epoch["profiles"][0] for epoch in stored.epochs]
+    profiles = [epoch["profiles"][stored.shown] for epoch in stored.epochs]
     classes = [name for name in stored.coarse_names if name in profiles[0]]
     return Figure(
         "gate_profiles",
         gate_profiles({c: [p[c] for p in profiles] for c in classes}, range(len(profiles))),
         "How sure the gate is after each epoch: the largest probability, the second, and so on, mean over "
-        "the watched images; first restart.",
+        "the watched images; the restart that is shown.",
         f"Stacked bars over {len(profiles)} epochs.",
     )
 
@@ -179,7 +179,7 @@ def _variance(stored: Stored) -> list[Figure]:
             "feature_map_variance",
             feature_map_variance(boxes),
             "Variance over places of an image's feature maps, mean of the maps, for the images of each "
-            "expert and coarse class; first restart.",
+            "expert and coarse class; the restart that is shown.",
             f"Boxes of {len(layers)} layers by expert and coarse class.",
         )
     ]

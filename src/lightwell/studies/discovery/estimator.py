@@ -31,7 +31,7 @@ from lightwell.models.discovery.settings import ClustNetSettings
 from lightwell.models.model import Signature, evaluating
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.nets.convnets import check_count
-from lightwell.studies.discovery.restarts import seeds_of
+from lightwell.studies.discovery.restarts import most_alike, seeds_of
 from lightwell.studies.learning import signature_of
 from lightwell.training import TrainingSettings, fit
 
@@ -69,8 +69,8 @@ class SubclassDiscovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     lr : float
         Peak learning rate of Adam.
     restarts : int
-        Trainings side by side. What is kept is the one most like the others, which is the middle, not
-        necessarily the best: without fine labels the best is not known.
+        Trainings side by side. What is kept is the one most like the others, see
+        :func:`lightwell.studies.discovery.restarts.most_alike`.
     random_state : int, RandomState or None
         Fixes weights, order, augmentation and draws.
 
@@ -150,7 +150,8 @@ class SubclassDiscovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         models = self._trained(train)
         found = [model.experts_of(_mapped(model, inputs, model)).numpy() for model in models]
         self.agreement_ = restart_agreement(found, coarse).ari if len(found) > 1 else np.ones((1, 1))
-        self.model_ = models[int(self.agreement_.sum(axis=1).argmax())]
+        own = models[0].layout.exists.sum(axis=1)
+        self.model_ = models[most_alike(found, coarse, {c: int(k) for c, k in enumerate(own)})]
         self.subclasses_ = np.flatnonzero(self.model_.layout.exists)
         self._shape, self._n_features_out = inputs.shape[1:], self.model_.settings.latents
         return self

@@ -56,6 +56,9 @@ def collect(done: Measured, parts: Parts, options: Options) -> tuple[Findings, l
     found = Findings(_over_restarts(each, options) if many else each[0])
     if many:
         found.add(*_agreement(done, options))
+        for e in each[done.shown]:
+            if e.name.partition(".")[0] in _ACCURACIES and not is_rival(e.name):
+                found.add(replace(e, name=f"{e.name}.shown"))
     _warn(found, done, parts)
     return found, each
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from lightwell.models.discovery.clustnet import ClustNet
 from lightwell.models.model import evaluating
 from lightwell.studies.discovery.gate import experts_of, log_probabilities
 from lightwell.studies.discovery.parts import Parts
+from lightwell.studies.discovery.restarts import most_alike
 from lightwell.training import represent
 
 RIVALS = ("kmeans", "gmm")
@@ -69,6 +71,12 @@ class Measured:
     def k_per_class(self) -> dict[int, int]:
         """Number of sub-classes of each coarse class."""
         return {c: int(row.sum()) for c, row in enumerate(self.cells.exists)}
+
+    @cached_property
+    def shown(self) -> int:
+        """The restart that stands for all, chosen on the training images without fine labels."""
+        runs = [experts_of(view, self.n_experts) for view in self.train]
+        return most_alike(runs, self.train[0].labels, self.k_per_class)
 
     def clusters(self, restart: int) -> Ints:
         """Return the expert of each test image."""

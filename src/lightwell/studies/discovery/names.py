@@ -17,7 +17,7 @@ from lightwell.models.discovery.cells import Cells
 FILE = "subclasses.yaml"
 _HEAD = """\
 # What each expert holds of each coarse class. Look at the report, write a name between the quotes, then
-# run `lightwell report` with this folder. The names stand for the restart that is shown, the first.
+# run `lightwell report` with this folder. The names stand for the restart that is shown.
 """
 
 Names = Mapping[tuple[int, int], str]

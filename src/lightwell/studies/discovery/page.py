@@ -112,10 +112,10 @@ def _cells(stored: Stored) -> Section:
         Figure(
             "cells",
             cells_page(pages),
-            "Test images of each cell of the first restart.",
+            "Test images of each cell of the restart that is shown.",
             f"Rows of images for {len(rows)} cells of {len(stored.coarse_names)} coarse classes.",
         ),
-        Table(tables.CELL_COLUMNS, rows, "The cells of the first restart, on the test images."),
+        Table(tables.CELL_COLUMNS, rows, "The cells of the restart that is shown, on the test images."),
     ]
     return Section("What was found", tuple(blocks))
 
@@ -164,7 +164,7 @@ def _matches(stored: Stored) -> Section:
             Figure(
                 f"confusion_{coarse}",
                 expert_confusion(found.counts, experts, names, partner, coarse),
-                f"Test images of '{coarse}' by expert and fine class, first restart, put in the order of the "
+                f"Test images of '{coarse}' by expert and fine class, restart shown, put in the order of the "
                 "matching; a share is of the row.",
                 f"Matrix of {len(experts)} experts by {len(names)} fine classes; {found.accuracy:.0%} lie in "
                 "matched cells.",
@@ -191,7 +191,7 @@ def _gate_map(stored: Stored) -> Figure:
     return Figure(
         "gate_map",
         gate_map(means, [stored.expert(k) for k in range(stored.n_experts)], names, above),
-        "Mean gate probability of each expert for the test images of each class, first restart.",
+        "Mean gate probability of each expert for the test images of each class, restart shown.",
         f"Matrix of {stored.n_experts} experts by {len(names)} classes.",
     )
 
@@ -208,8 +208,9 @@ def _restarts(stored: Stored) -> Section:
         "A number whose n is that of the restarts is their mean; its interval is a bootstrap over them, "
         "narrow where they are few. Restarts differ in weights, order, augmentation and draws. Agreement is "
         "the mean adjusted Rand index with the others; coarse loss and consistency are nats on watched "
-        "images, never trained on. None of these label-free numbers has been shown to tell which restart "
-        "matches best."
+        "images, never trained on. Shown everywhere else, and kept as the model, is "
+        f"restart {stored.shown}: of those that use most experts the one most like the others on the "
+        "training images (of two, the first). No fine label has a part in that choice."
     )
     return Section(
         "How stable it is",
@@ -237,7 +238,7 @@ def _errors(stored: Stored) -> Section:
                 "misclassified",
                 figure,
                 "Test images whose coarse class is told wrongly, surest first, with the cell they fell in; "
-                "first restart, at the end.",
+                "the restart that is shown, at the end.",
                 f"{wrong} of {view.n} test images are misclassified.",
             ),
         ),

@@ -28,13 +28,14 @@ _MOST_WRONG, _MAPPED, _LOOKED_AT = 40, 1000, 2000
 def keep(done: Measured, parts: Parts, path: Path, seed: int) -> None:
     """Write ``pictures.npz``, of the restart that is shown and its test images.
 
-    ``coarse``, ``fine_names``, ``exists`` (C, K) and ``fine`` (n,), empty where not known;
+    ``shown``, its number; ``coarse``, ``fine_names``, ``exists`` (C, K) and ``fine`` (n,), empty where not
+    known;
     ``cell.<c>.<k>.examples``, ``.prototypes``, ``.borderline`` (m, H, W, channels); ``wrong`` with
     ``wrong_rows``, the most certain errors; ``map`` of latents and ``pixel_map`` of images (m, 2) with
     ``map_rows`` and ``map_method``;
     ``sparsity`` (restarts, layers); ``variance`` (layers, n) with ``variance_rows``, and their layers' names.
     """
-    test, view, model = parts.test, done.test[0], done.models[0]
+    test, view, model = parts.test, done.test[done.shown], done.models[done.shown]
     gate = gate_of(view, done.n_experts)
     images = np.asarray(test.inputs[:])
     arrays: dict[str, NDArray[Any]] = {
@@ -42,6 +43,7 @@ def keep(done: Measured, parts: Parts, path: Path, seed: int) -> None:
         "fine_names": np.array(parts.fine_names, dtype=np.str_),
         "fine": np.zeros(0, np.int64) if done.fine is None else done.fine,
         "exists": done.cells.exists,
+        "shown": np.array(done.shown),
     }
     numbers = [str(c) for c in range(test.n_classes)]
     own = [np.flatnonzero(row).tolist() for row in done.cells.exists]
@@ -74,7 +76,7 @@ def _insides(done: Measured, test: Dataset, seed: int) -> dict[str, NDArray[Any]
     rows = np.sort(generator(seed, "insides").permutation(test.n)[:_LOOKED_AT])
     some = test.take(rows)
     shares = [sparsity(model, some) for model in done.models]
-    varied = map_variance(done.models[0], some)
+    varied = map_variance(done.models[done.shown], some)
     return {
         "sparsity": np.array([list(share.values()) for share in shares]),
         "sparsity_layers": np.array(list(shares[0]), dtype=np.str_),

@@ -67,6 +67,11 @@ class Stored(Finished):
         return [str(name) for name in self.pictures["fine_names"]]
 
     @property
+    def shown(self) -> int:
+        """Number of the restart that stands for all."""
+        return int(self.pictures["shown"])
+
+    @property
     def exists(self) -> NDArray[np.bool_]:
         """Whether an expert holds a sub-class of a coarse class, shape (C, K)."""
         return np.asarray(self.pictures["exists"], dtype=np.bool_)

@@ -37,8 +37,8 @@ _PUBLISHED = Reference(
 class Discovery(Study):
     """Find the sub-classes behind coarse labels; say how many, how stable, and how well they match.
 
-    The run folder holds, beside what every study writes: the first restart's ``model/`` and
-    ``representation/``, those of the others in ``restarts/<i>/``; ``subclasses.yaml`` to name what was found;
+    The run folder holds, beside what every study writes: ``model/`` and ``representation/`` of the restart
+    that is shown, those of each in ``restarts/<i>/``; ``subclasses.yaml`` to name what was found;
     ``epochs/<n>.json`` and ``.npz`` (numbers, and scores of each image, after each epoch); ``tables/`` with
     ``epochs``, ``restarts``, ``cells``, ``baselines`` and ``scores`` (test images at the end).
 
@@ -76,7 +76,8 @@ class Discovery(Study):
     training : TrainingSettings
         How long and on what machine.
     restarts : int
-        Trainings from different weights, orders and draws, side by side in one process; the first is shown.
+        Trainings from different weights, orders and draws, side by side in one process; shown is the
+        one most like the others.
     scores : {"each", "last"}
         Whether the scores of each image are kept after each epoch, or only at the end.
     n_resamples : int
@@ -197,11 +198,11 @@ class Discovery(Study):
 
     def _keep(self, run: Run, done: Measured, parts: Parts, found: Findings) -> None:
         """Write models, representations and what the page draws."""
-        for i, model in enumerate(done.models):
-            folder = folder_of(run.folder, i)
+        places = [(i, folder_of(run.folder, i)) for i in range(self.restarts)]
+        for i, folder in (*places, (done.shown, run.folder)):
             done.train[i].save(folder / "representation" / "train.npz")
             done.test[i].save(folder / "representation" / "test.npz")
-            saved.save(model, folder / "model", card=self._card(done, found, i))
+            saved.save(done.models[i], folder / "model", card=self._card(done, found, i))
         pictures.keep(done, parts, run.path("representation", "pictures.npz"), self.seed)
         names.offer(run.folder, parts.coarse_names, done.cells)
 

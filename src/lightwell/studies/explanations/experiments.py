@@ -1,0 +1,45 @@
+"""The experiments of the study: a module each, and a line here."""
+
+from __future__ import annotations
+
+from lightwell.studies.explanations import classifier, examples, features, pretexts, units, visualisation
+from lightwell.studies.explanations.task import Experiment
+
+_FEATURES = ("integrated_gradients", "gradient_shap", "saliency")
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "features": Experiment(
+        "Consistency of features",
+        "If the pixels an attribution ranks first made a code what it is, the code moves far without them: "
+        "further than without as many pixels at random.",
+        features.models, _FEATURES, features.measure, features.warnings,
+    ),
+    "examples": Experiment(
+        "Consistency of examples",
+        "If a code is built from training examples, those that count most for it should be of its class more "
+        "often than the training examples are at large.",
+        examples.models, ("tracin", "influence", "simplex", "deep_knn", "cosine_knn"), examples.measure,
+        examples.warnings,
+    ),
+    "pretexts": Experiment(
+        "Agreement of pretexts",
+        "Encoders of one shape and one data set, trained for four tasks: do they look at the same pixels, "
+        "and build on the same examples?",
+        pretexts.models, ("gradient_shap", "deep_knn"), pretexts.measure,
+    ),
+    "units": Experiment(
+        "Latent saliency",
+        "When disentangling is paid for, do the units of a VAE look at different places?",
+        units.models, (), units.measure,
+    ),
+    "visualisation": Experiment(
+        "What units want",
+        "The image that each unit of a VAE responds to most, beside the real one it likes best.",
+        visualisation.models, (), visualisation.measure,
+    ),
+    "classifier": Experiment(
+        "Encoder against classifier",
+        "Can what matters for a code stand for what matters for the class that is read from it?",
+        classifier.models, _FEATURES, classifier.measure,
+    ),
+}  # fmt: skip

@@ -1,0 +1,65 @@
+"""What a finished run of the study ``explanations`` left in its folder, read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightwell.core.files import load_arrays
+from lightwell.studies.finished import Finished
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Stored(Finished):
+    """What a finished run left in its folder.
+
+    Attributes
+    ----------
+    folder, status, settings, findings
+        As of every finished run.
+    runs : list of dict of str to array
+        What each repetition measured and pictured.
+    """
+
+    runs: list[dict[str, NDArray[Any]]]
+
+    @classmethod
+    def _kept(cls, folder: Path) -> dict[str, Any]:
+        paths = sorted((folder / "representation").glob("run*.npz"), key=lambda p: int(p.stem[3:]))
+        return {"runs": [load_arrays(path) for path in paths]}
+
+    def those(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """Return the first run's arrays whose names begin so, by the rest of the name."""
+        kept = self.runs[0]
+        return {name.removeprefix(prefix): kept[name] for name in kept if name.startswith(prefix)}
+
+    def pooled(self, name: str) -> NDArray[Any]:
+        """Return an array of all runs, one below the other."""
+        return np.concatenate([run[name] for run in self.runs])
+
+    @property
+    def is_images(self) -> bool:
+        """Whether the explained examples are images (else series)."""
+        return self.runs[0]["inputs"].dtype == np.uint8
+
+    @property
+    def titles(self) -> list[str]:
+        """Classes of the pictured examples."""
+        return [str(name) for name in self.runs[0]["classes"]]
+
+    def matrix(self, prefix: str, names: list[str]) -> tuple[Floats, Floats]:
+        """Return the agreements ``<prefix>.<a>~<b>`` as a symmetric table, and half their intervals."""
+        values, errors = np.eye(len(names)), np.full((len(names),) * 2, np.nan)
+        for i, first in enumerate(names):
+            for j in range(i + 1, len(names)):
+                found = self.findings[f"{prefix}.{first}~{names[j]}"]
+                values[i, j] = values[j, i] = found.value
+                if found.low is not None and found.high is not None:
+                    errors[i, j] = errors[j, i] = (found.high - found.low) / 2
+        return values, errors

@@ -1,0 +1,169 @@
+"""What an experiment is given and what it gives back; the words all experiments share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lightwell.core.errors import ConfigError, nearest
+from lightwell.core.findings import Estimate
+from lightwell.explain.borrowed import Encoder
+from lightwell.explain.examples import EXAMPLES, Part
+from lightwell.explain.features import FEATURES, Attribution, attribute, mean_of
+from lightwell.explain.features.baselines import Baseline
+from lightwell.explain.targets import Target
+from lightwell.models.model import Model
+from lightwell.studies.explanations.parts import Parts, batch
+
+if TYPE_CHECKING:
+    from lightwell.studies.explanations.study import Explanations
+
+PICTURED = 4
+"""Explained examples that the page shows."""
+_PUBLISHED_BATCH, _PUBLISHED_DRAWS, _ROWS = 300, 5, 512
+
+
+class Wanted(NamedTuple):
+    """A model to train: the method, and its settings."""
+
+    method: str
+    settings: Any
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an experiment found in one run.
+
+    Attributes
+    ----------
+    estimates : sequence of Estimate
+        Every run has the same names.
+    arrays : mapping of str to array
+        What the page draws.
+    warnings : list of str
+        What a reader must know of this run.
+    """
+
+    estimates: Sequence[Estimate]
+    arrays: Mapping[str, NDArray[Any]]
+    warnings: list[str] = field(default_factory=list)
+
+
+class Experiment(NamedTuple):
+    """A question of the study.
+
+    Attributes
+    ----------
+    title, lead : str
+        Heading of the page, and what it asks.
+    models : callable
+        The models to train, by name, for settings.
+    methods : tuple of str
+        Methods it takes where the settings name none.
+    measure : callable
+        Answers for the models of one run.
+    warnings : callable
+        Of the findings over all runs, what a reader must know.
+    """
+
+    title: str
+    lead: str
+    models: Callable[[Explanations], dict[str, Wanted]]
+    methods: tuple[str, ...]
+    measure: Callable[[Task], Measured]
+    warnings: Callable[[Iterable[Estimate]], Iterable[str]] = lambda _: ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: models of one seed, and what is asked of them.
+
+    Attributes
+    ----------
+    study : Explanations
+        The settings.
+    parts : Parts
+        The data.
+    models : mapping of str to Model
+        Trained.
+    steps : mapping of str to list of dict
+        Weights of each model along its training, where the experiment keeps them.
+    methods : tuple of str
+        What is compared.
+    seed : int
+        Of this run.
+    """
+
+    study: Explanations
+    parts: Parts
+    models: Mapping[str, Model]
+    steps: Mapping[str, list[dict[str, Tensor]]]
+    methods: tuple[str, ...]
+    seed: int
+
+    @property
+    def inputs(self) -> Tensor:
+        """The examples to explain."""
+        return batch(self.parts.test)
+
+    @property
+    def baseline(self) -> Baseline:
+        """What a removed value becomes."""
+        return baseline_named(self.study.baseline, self.parts)
+
+    def features(self, method: str, encoder: Encoder, target: Target | None = None) -> Attribution:
+        """Return which parts of each explained example matter, in the published form if asked for."""
+        options: dict[str, Any] = {}
+        if method == "gradient_shap" and "anchors" in self.study.legacy:
+            options = {"draws": _PUBLISHED_DRAWS, "legacy_pairing": True}
+        rows = _PUBLISHED_BATCH if options else _ROWS
+        return attribute(
+            encoder, self.inputs, target, method, self.baseline, max_rows=rows, seed=self.seed,
+            ids=self.parts.test.ids, **options,
+        )  # fmt: skip
+
+    def pictured(self) -> dict[str, NDArray[Any]]:
+        """Return the examples that the page shows, with the names of their classes."""
+        import numpy as np
+
+        few = self.parts.test.take(np.linspace(0, self.parts.test.n - 1, PICTURED).astype(int))
+        names = np.array(few.class_names, dtype=np.str_)[few.labels]
+        return {"inputs": np.array(few.inputs[:]), "classes": names}
+
+
+def baseline_named(name: str, parts: Parts) -> Baseline:
+    """Return a baseline: ``zero``, ``blur``, ``mean`` of the training examples, or ``mean:CLASS``."""
+    kind, colon, label = name.partition(":")
+    if kind == "mean":
+        return mean_of(parts.train, label if colon else None)
+    return "blur" if name == "blur" else "zero"
+
+
+def check_methods(named: str, usual: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the methods to compare; refuse an unknown one, or one that the experiment cannot compare.
+
+    Examples
+    --------
+    >>> check_methods("", ("saliency", "deep_knn"))
+    ('saliency', 'deep_knn')
+    """
+    words = tuple(word for word in (part.strip() for part in named.split(",")) if word)
+    kinds = [table for table in (FEATURES, EXAMPLES) if set(usual) & set(table)]
+    known = sorted({name for table in kinds for name in table} - {"random"})
+    for word in words:
+        if word not in known:
+            fix = nearest(word, known) if known else "This experiment compares no methods."
+            raise ConfigError("no such method here", where="methods", got=repr(word), fix=fix)
+    if len(set(words)) < len(words):
+        raise ConfigError("a method is named once", where="methods", got=named)
+    return words or usual
+
+
+def encoder_part(model: nn.Module) -> Part:
+    """Return where a model keeps its encoder, by whose weights gradients are taken; else the whole of it."""
+    names = {name for name, _ in model.named_children()}
+    return "encoder" if "encoder" in names else model
