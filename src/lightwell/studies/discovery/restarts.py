@@ -40,9 +40,9 @@ def most_alike(clusters: Sequence[Ints], coarse: Ints, k_per_class: Mapping[int,
     """Return the restart that stands for all: most like the others, of those that use most experts.
 
     It needs no fine label. A restart in a poor optimum is poor in its own way, and the good ones are alike:
-    of five restarts on MNIST the rule found the best, or one within .003 of it, for each of eight recipes, and
-    the coarse loss told nothing (docs/results.md). Where restarts do not agree it tells nothing either. Of two
-    restarts it is the first.
+    of five restarts on MNIST the rule found the best, or one within .003 of it, for each of eight recipes,
+    and the coarse loss told nothing (docs/results.md). Where restarts do not agree it tells nothing either.
+    Of two restarts it is the first.
 
     Parameters
     ----------
