@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from lightwell.core import MethodInfo
+from lightwell.explain.examples import EXAMPLES
+from lightwell.explain.features import FEATURES
 from lightwell.models import METHODS, method
 from lightwell.models.scorers import SCORERS
 from lightwell.report import Table, markdown
@@ -37,10 +39,21 @@ def rows(records: list[MethodInfo]) -> Table:
 
 def text() -> str:
     """Return the whole page."""
-    models = markdown(rows([method(name).info for name in METHODS]))
-    scores = markdown(rows([kind.info for kind in SCORERS.values()]))
-    note = "Every score is larger for what is more unknown, even where its paper says otherwise."
-    return f"{HEAD}\n## Models\n\n{models.strip()}\n\n## Unknown scores\n\n{note}\n\n{scores.strip()}\n"
+    scores = "Every score is larger for what is more unknown, even where its paper says otherwise."
+    labels = (
+        "None needs a label; what each costs and how it tells of its error: [explanations](explanations.md)."
+    )
+    sections = {
+        "Models": ("", [method(name).info for name in METHODS]),
+        "Unknown scores": (scores, [kind.info for kind in SCORERS.values()]),
+        "Feature importance": (labels, [kind.info for kind in FEATURES.values()]),
+        "Example importance": (labels, [kind.info for kind in EXAMPLES.values()]),
+    }
+    parts = (
+        "\n\n".join(filter(None, (f"## {title}", note, markdown(rows(records)).strip())))
+        for title, (note, records) in sections.items()
+    )
+    return f"{HEAD}\n" + "\n\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":

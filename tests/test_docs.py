@@ -22,6 +22,14 @@ def test_readme_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (tmp_path / "runs" / "mine" / "report.html").is_file()
 
 
+def test_examples_of_explanations_run() -> None:
+    page = (ROOT / "docs" / "explanations.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    scope: dict[str, object] = {}
+    exec(compile("\n".join(blocks), "explanations.md", "exec"), scope)
+    assert {"near", "maps"} <= scope.keys()
+
+
 def test_example_runs(tmp_path: Path) -> None:
     script = ROOT / "examples" / "own_network.py"
     subprocess.run([sys.executable, script], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
@@ -38,7 +46,10 @@ def test_table_of_methods_is_made_from_the_records() -> None:
     [
         "README.md",
         "CONTRIBUTING.md",
-        *(f"docs/{name}.md" for name in ("open-set", "concepts", "leakage", "discovery", "data")),
+        *(
+            f"docs/{name}.md"
+            for name in ("open-set", "concepts", "leakage", "discovery", "explanations", "data")
+        ),
     ],
 )
 def test_links_between_documents_lead_somewhere(name: str) -> None:

@@ -386,8 +386,8 @@ def test_bad_input_is_refused_in_words(model, inputs):
             tracin(model, train, test, checkpoints=checkpoints, rates=rates)
     for a, b, said in (
         (train, test[:, :, :3], "differ in shape"),
-        (train, (255 * test).to(torch.uint8), "Divide uint8"),
-        (train[:0], test, "missing"),
+        (train, (255 * test).to(torch.uint8), "to_images"),
+        (train[:0], test, "no examples"),
         (train * torch.nan, test, "not finite"),
     ):
         with pytest.raises(DataError, match=said):
@@ -407,3 +407,34 @@ def test_bad_input_is_refused_in_words(model, inputs):
         importance("cosine_knn", model.encoder, train, test, train_ids=[1])
     with pytest.raises(DataError, match="does not return codes"):
         deep_knn(lambda x: (x, x), train, test)
+    with pytest.raises(DataError, match="example 2 of test"):
+        simplex(model.encoder, train, test.index_fill(0, torch.tensor([2]), torch.nan))
+    for work in (lambda x: deep_knn(model.encoder, x, x), lambda x: gradient_product(model, x, x)):
+        with pytest.raises(DataError, match=r"cannot read the inputs .*1, 9, 9.*RuntimeError"):
+            work(torch.rand(3, 1, 9, 9))
+
+
+class Halves(nn.Module):
+    """Begins by writing into what it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.encoder(x.mul_(0.5))
+
+
+def test_examples_survive_an_encoder_that_writes_into_them():
+    model, x = Halves(), torch.rand(4, 2)
+    kept = x.clone()
+    codes = deep_knn(model, x[:3], x[3:], kernel="negative_distance").scores
+    distances = torch.cdist(model(kept[3:].clone()), model(kept[:3].clone()))
+    np.testing.assert_allclose(codes, -distances.detach(), rtol=1e-5)
+    found = gradient_product(model, x[:3], x[3:]).scores
+    assert torch.equal(x, kept)
+    loss = [(model(one[None].clone()) - one[None]).square().mean() for one in kept]
+    rows = [
+        torch.cat([g.flatten() for g in torch.autograd.grad(one, list(model.parameters()))]) for one in loss
+    ]
+    np.testing.assert_allclose(found[0], torch.stack(rows[:3]) @ rows[3], rtol=1e-5)

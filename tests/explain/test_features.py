@@ -84,6 +84,9 @@ def test_grad_cam_by_hand():
     assert np.allclose(attribute(net, IMAGE, method="grad_cam", layer="1").scores, wanted)
     with pytest.raises(DataError, match="makes no maps"):
         attribute(net, IMAGE, method="grad_cam", layer="3")
+    net[0].aside = nn.Conv2d(1, 1, 1)
+    with pytest.raises(DataError, match="does not pass this layer"):
+        attribute(net, IMAGE, method="grad_cam")
 
 
 def test_relax_is_the_weighted_mean_over_views():

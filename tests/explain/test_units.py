@@ -112,6 +112,7 @@ def test_colours_and_series_are_visualised_too() -> None:
         (lambda net, x: unit_saliency(net, x, [4]), "no such unit"),
         (lambda net, x: unit_saliency(net, x, []), "no such unit"),
         (lambda net, x: unit_saliency(net, x, nodes=0), "has a node"),
+        (lambda net, x: unit_saliency(net, x[..., :5]), "cannot read the inputs"),
         (lambda net, x: unit_saliency(lambda x: net(x).detach(), x), "no gradient"),
         (lambda net, x: visualise(lambda x: net(x).detach(), Norm(), x), "no gradient"),
         (lambda net, x: visualise(lambda x: (net(x), 0), Norm(), x), "does not return codes"),

@@ -119,10 +119,14 @@ def test_the_null_pairs_all_examples_with_all_others() -> None:
     common = DRAW.normal(size=5)
     first, second = (common + DRAW.normal(size=(6, 5)) for _ in range(2))
     found = agreements({"a": first, "b": second})[0]
-    everyone = [(i, j) for i in range(6) for j in range(6)]
-    one = np.concatenate([first[i] for i, _ in everyone])
-    other = np.concatenate([second[j] for _, j in everyone])
+    others = [(i, j) for i in range(6) for j in range(6) if i != j]
+    one = np.concatenate([first[i] for i, _ in others])
+    other = np.concatenate([second[j] for _, j in others])
     assert found.null.value == pytest.approx(np.corrcoef(one, other)[0, 1])
+    assert agreements({"a": first[:1], "b": second[:1]})[0].null is None
+    cosine = {e.name: e for e in unit_overlap(np.stack([first, second], axis=1))}["unit_overlap.cosine"]
+    units = [np.abs(s) / np.linalg.norm(s, axis=1, keepdims=True) for s in (first, second)]
+    assert cosine.null.value == pytest.approx(np.mean([units[0][i] @ units[1][j] for i, j in others]))
 
 
 def test_its_interval_is_that_of_a_bootstrap_of_examples_in_any_order() -> None:

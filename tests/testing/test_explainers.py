@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from lightwell.explain.examples import EXAMPLES, Arnoldi, importance
 from lightwell.explain.features import FEATURES, attribute
 from lightwell.testing import check_explainer, explainer_checks
+from lightwell.testing.explainers import toy_images
 from lightwell.testing.suite import check_record
 
 CHECKS = dict(explainer_checks())
@@ -26,6 +28,27 @@ plain = partial(attribute, method="saliency")
 @pytest.mark.parametrize("check", CHECKS)
 def test_feature_method(check, method):
     CHECKS[check](lambda: partial(attribute, method=method, **FEW.get(method, {})))
+
+
+def of_codes(model, inputs):
+    return model(inputs).square().sum(dim=1)
+
+
+def by_examples(method, encoder, inputs, max_rows=256):
+    options = {"max_rows": max_rows}
+    if EXAMPLES[method].reads == "gradients":
+        options |= {"loss": of_codes, "part": encoder}
+    if method == "tracin":
+        options["checkpoints"] = [encoder]
+    if method == "influence":
+        options |= {"curvature": "hessian", "solver": Arnoldi(4)}
+    return importance(method, encoder, toy_images(9)[5:], inputs, **options)
+
+
+@pytest.mark.parametrize("method", [name for name in EXAMPLES if not name.startswith("legacy")])
+@pytest.mark.parametrize("check", CHECKS)
+def test_example_method(check, method):
+    CHECKS[check](lambda: partial(by_examples, method))
 
 
 @pytest.mark.parametrize("method", FEATURES)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,23 +33,42 @@ def check_batch(inputs: object, max_rows: int = 1) -> Tensor:
     >>> check_batch(torch.ones(2, 1, 4, 1)).shape
     torch.Size([2, 1, 4, 1])
     """
+    checked = check_rows(inputs, "inputs", max_rows)
+    if checked.ndim != 4:
+        raise _no_batch("inputs", "floats B×C×H×W, or B×C×T×1 of series", tuple(checked.shape))
+    return checked
+
+
+def check_rows(inputs: object, where: str, max_rows: int = 1) -> Tensor:
+    """Return inputs without their graph; refuse what is no batch of finite floats, of whatever shape.
+
+    Raises
+    ------
+    DataError, ConfigError
+        As :func:`check_batch`.
+
+    Examples
+    --------
+    >>> check_rows(torch.ones(2, 3), "train").shape
+    torch.Size([2, 3])
+    """
     if max_rows < 1:
         raise ConfigError("the encoder needs a row", where="max_rows", expected="1 or more", got=max_rows)
-    if not isinstance(inputs, Tensor) or inputs.ndim != 4 or not inputs.is_floating_point():
-        got = f"{inputs.dtype} {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else type(inputs).__name__
-        raise DataError(
-            "this is no batch of inputs",
-            where="inputs",
-            expected="floats B×C×H×W, or B×C×T×1 of series",
-            got=got,
-            fix="Images at rest become a batch by lightwell.data.batches.to_images.",
-        )
+    if not isinstance(inputs, Tensor):
+        raise _no_batch(where, "a tensor of floats", type(inputs).__name__)
+    if inputs.ndim < 2 or not inputs.is_floating_point():
+        raise _no_batch(where, "floats B×...", f"{inputs.dtype} {tuple(inputs.shape)}")
     if not inputs.numel():
-        raise DataError("there are no inputs to explain", where="inputs", got=tuple(inputs.shape))
+        raise DataError("there are no examples", where=where, got=tuple(inputs.shape))
     broken = ~inputs.detach().flatten(1).isfinite().all(dim=1)
     if broken.any():
-        raise DataError("an input is not finite", where=f"example {int(broken.nonzero()[0])} of inputs")
+        raise DataError("an input is not finite", where=f"example {int(broken.nonzero()[0])} of {where}")
     return inputs.detach()
+
+
+def _no_batch(where: str, expected: str, got: object) -> DataError:
+    fix = "Images at rest become a batch by lightwell.data.batches.to_images."
+    return DataError("this is no batch of inputs", where=where, expected=expected, got=got, fix=fix)
 
 
 def as_scores(given: Any, inputs: Tensor, where: str = "scores") -> NDArray[np.float32]:
@@ -103,17 +123,44 @@ def encode(ask: Encoder, inputs: Tensor, max_rows: int) -> Tensor:
     >>> encode(lambda x: x.flatten(1), torch.ones(3, 1, 2, 1), max_rows=2).shape
     torch.Size([3, 2])
     """
-    try:
+    with readable(inputs):
         made = [(ask(rows.clone()), len(rows)) for rows in torch.split(inputs, max_rows)]
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+    codes = torch.cat([as_codes(*one) for one in made])
+    broken = ~codes.isfinite().all(dim=1)
+    if broken.any():
+        raise DataError("a code is not finite", where=f"example {int(broken.nonzero()[0])}")
+    return codes
+
+
+@contextmanager
+def readable(inputs: Tensor) -> Iterator[None]:
+    """Say in words, and with these inputs, what goes wrong inside an encoder.
+
+    Raises
+    ------
+    DataError
+        In place of the encoder's own error.
+    """
+    try:
+        yield
+    except (AssertionError, RuntimeError, ValueError, IndexError, TypeError) as error:
         raise DataError(
             "the encoder cannot read the inputs",
             got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
             where=f"{inputs.dtype} {tuple(inputs.shape)} on {inputs.device}",
             fix="Give inputs of the size, type and device the encoder was made for.",
         ) from error
-    codes = torch.cat([as_codes(*one) for one in made])
-    broken = ~codes.isfinite().all(dim=1)
-    if broken.any():
-        raise DataError("a code is not finite", where=f"example {int(broken.nonzero()[0])}")
-    return codes
+
+
+def check_slope(value: Tensor) -> None:
+    """Refuse a value that no gradient leads back from.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    if not value.requires_grad:
+        raise DataError(
+            "no gradient comes back through the encoder", fix="Remove its detach, no_grad or NumPy."
+        )

@@ -38,8 +38,8 @@ def agreements(
     """Return the correlation of each pair of sets, ``agreement.<kind>.<a>~<b>``.
 
     All values of all examples count alike, as in the published tables. The null is the mean over all pairs
-    of examples, one from each set: what maps share because every map looks like that. Intervals are over
-    examples.
+    of two examples, one from each set: what maps share because every map looks like that; a single example
+    has none. Intervals are over examples.
 
     Parameters
     ----------
@@ -162,7 +162,8 @@ def _overlap_of_places(read: Reader, shape: tuple[int, ...], seed: int, n_resamp
         raise DataError("all maps are 0", where="maps", expected="a place that some unit sees")
     mean, draws = table.mean(axis=0), _resampled(table, 4, seed, n_resamples)
     draws = draws[draws[:, 2] > 0]
-    elsewhere = _off_diagonal((directions / n) @ (directions / n).T).mean().item()
+    everyone = _off_diagonal((directions / n) @ (directions / n).T).mean()
+    elsewhere = _of_others(everyone, mean[3], n)
     entropy, active = (mean[i] / mean[2] for i in (0, 1))
     spread = np.log(units).item()
     return [
@@ -177,7 +178,13 @@ def _estimate(
 ) -> Estimate:
     finite = draws[np.isfinite(draws)]
     low, high = interval(finite, value) if len(finite) and np.isfinite(value) else (None, None)
-    return Estimate(name, float(value), low, high, n, None, Null(against, float(null)))
+    beside = Null(against, float(null)) if np.isfinite(null) else None
+    return Estimate(name, float(value), low, high, n, None, beside)
+
+
+def _of_others(everyone: Any, own: Any, n: int) -> Any:
+    """Return the mean over pairs of two examples, given that over all n² pairs and over an example's own."""
+    return (n * everyone - own) / (n - 1) if n > 1 else everyone * np.nan
 
 
 class _Correlations(NamedTuple):
@@ -205,7 +212,8 @@ def _correlate(read: Reader, kind: Kind, n: int, seed: int, n_resamples: int) ->
     sets = len(between)
     whole = _covariances(columns.mean(axis=0), sets)
     draws = _covariances(_resampled(columns, sets, seed, n_resamples), sets)
-    return _Correlations(_scaled(whole, whole), _scaled(draws, draws), _scaled(between, whole), n)
+    others = _of_others(between, whole, n)
+    return _Correlations(_scaled(whole, whole), _scaled(draws, draws), _scaled(others, whole), n)
 
 
 def _scale(values: Floats) -> float:

@@ -39,6 +39,8 @@ def sensitivity(
     """Return the largest change of each explanation under small noise, as a part of its length, (n,).
 
     The noise is uniform in ± radius (Yeh et al., NeurIPS 2019). It depends on the example and the draw alone.
+    A method that draws needs ids in ``explain``, too: without them noisy inputs have other draws, and the
+    Monte-Carlo error counts as change.
 
     Parameters
     ----------

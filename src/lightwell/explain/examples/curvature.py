@@ -9,7 +9,6 @@ from torch import Tensor
 
 from lightwell.core.errors import ConfigError
 from lightwell.explain.examples.gradients import EncoderLoss
-from lightwell.explain.examples.result import chunks
 from lightwell.explain.examples.solvers import Product
 
 Curvature = Literal["gauss_newton", "hessian"]
@@ -50,13 +49,13 @@ def curvature_product(ready: EncoderLoss, inputs: Tensor, kind: Curvature, max_r
 
     def product(vectors: Tensor) -> Tensor:
         total = torch.zeros_like(vectors)
-        for rows in chunks(inputs, max_rows):
+        for rows in torch.split(inputs, max_rows):
             leaf = ready.weights.requires_grad_()
             made = ready(leaf, rows.to(leaf.device), residuals if kind == "gauss_newton" else None)
             apply = (
                 _gauss_newton(made, leaf, ready) if kind == "gauss_newton" else _hessian(made, leaf, ready)
             )
-            total += torch.cat([apply(some) for some in chunks(vectors, VECTORS)])
+            total += torch.cat([apply(some) for some in torch.split(vectors, VECTORS)])
         return total / len(inputs)
 
     return product

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from lightwell.core.errors import ConfigError, DataError, nearest
+from lightwell.explain.asking import readable
 from lightwell.explain.borrowed import borrowed
 from lightwell.explain.examples.result import check_inputs
 from lightwell.models.capabilities import Decodes
@@ -40,7 +41,8 @@ class Reconstruction:
 
     def residuals(self, model: nn.Module, inputs: Tensor) -> Tensor:
         """Return B×M numbers whose sum of squares is the loss: what Gauss-Newton needs of a loss."""
-        made: Any = model.decode(model(inputs)) if isinstance(model, Decodes) else model(inputs)
+        code = model(inputs.clone())  # a model that begins in place would be compared with its own traces
+        made: Any = model.decode(code) if isinstance(model, Decodes) else code
         if not isinstance(made, Tensor) or made.shape != inputs.shape:
             raise DataError(
                 "the model does not return reconstructions",
@@ -119,7 +121,7 @@ class EncoderLoss:
         parts = torch.split(weights, [shape.numel() for shape in shapes])
         swapped = {name: p.view(shape) for name, p, shape in zip(self.names, parts, shapes, strict=True)}
         state = {f"model.{name}": value for name, value in (self.state | swapped).items()}
-        return cast("Tensor", functional_call(self.host, state, (function or self.loss, inputs)))
+        return cast("Tensor", functional_call(self.host, state, (function or self.loss, inputs.clone())))
 
     def at(self, checkpoint: Mapping[str, Tensor] | nn.Module) -> EncoderLoss:
         """Return the loss at a checkpoint of the same model.
@@ -190,7 +192,8 @@ def encoder_loss(
     with borrowed(model), _plain_kernels() if _recurrent(model) else nullcontext():
         state = {k: v.detach() for k, v in (*model.named_parameters(), *model.named_buffers())}
         ready = EncoderLoss(_Host(model), loss, _names(model, part), state, loops=True)
-        _check_loss(ready, train[:4].to(ready.weights.device))
+        few = train[: min(4, max(2, max_rows))]  # a single one would not show what the others do to it
+        _check_loss(ready, few.to(ready.weights.device))
         yield replace(ready, loops=_recurrent(model) or not _batches(ready, train[:1]))
 
 
@@ -244,7 +247,8 @@ def _names(model: nn.Module, part: Part) -> tuple[str, ...]:
 def _check_loss(ready: EncoderLoss, inputs: Tensor) -> None:
     before = torch.get_rng_state()
     with torch.no_grad():
-        together: Any = ready(ready.weights, inputs)
+        with readable(inputs):
+            together: Any = ready(ready.weights, inputs)
         if not isinstance(together, Tensor) or together.shape != (len(inputs),):
             raise DataError(
                 "the loss is not one number an example",

@@ -11,7 +11,7 @@ from lightwell.explain.borrowed import Encoder
 from lightwell.explain.examples.curvature import curvature_product
 from lightwell.explain.examples.gradients import RECONSTRUCTION, Loss, Part, encoder_loss
 from lightwell.explain.examples.neighbours import encoded
-from lightwell.explain.examples.result import ExampleImportance, check_inputs, chunks
+from lightwell.explain.examples.result import ExampleImportance, check_inputs
 from lightwell.explain.examples.simplex import certificate
 from lightwell.explain.examples.tracin import products
 
@@ -86,7 +86,7 @@ def legacy_simplex(
     """
     check_inputs(train, test, max_rows)
     points, targets = (encoded(encoder, inputs, max_rows) for inputs in (train, test))
-    rows = [_adam(points, some, steps, rate) for some in chunks(targets, max_rows)]
+    rows = [_adam(points, some, steps, rate) for some in torch.split(targets, max_rows)]
     weights = torch.cat(rows)
     spread = (points - points.mean(dim=0)).square().sum(dim=1).mean().sqrt().clamp(min=1e-30)
     error = certificate(points / spread, targets / spread, weights)

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightwell.core.errors import ConfigError, DataError
+from lightwell.explain.asking import encode
 from lightwell.explain.borrowed import Encoder, borrowed
-from lightwell.explain.examples.result import ExampleImportance, check_inputs, chunks
+from lightwell.explain.examples.result import ExampleImportance, check_inputs
 
 Kernel = Literal["gaussian", "inverse_square", "negative_distance", "cosine"]
 SAME = 1e-6
@@ -77,7 +78,7 @@ def deep_knn(
     points, targets = (encoded(encoder, inputs, max_rows).double() for inputs in (train, test))
     near = KERNELS[kernel](points)
     rows = []
-    for some in chunks(targets, max_rows):
+    for some in torch.split(targets, max_rows):
         scores, least = near(some)
         if k is not None:
             last = scores.topk(k, dim=1).values[:, -1:]
@@ -101,18 +102,9 @@ def cosine_knn(
 
 
 def encoded(encoder: Encoder, inputs: Tensor, max_rows: int) -> Tensor:
-    """Return the codes of inputs, so many at once.
-
-    Raises
-    ------
-    DataError
-        If the encoder gives no codes, or one is not finite.
-    """
-    with borrowed(encoder) as ask, torch.no_grad():
-        codes = torch.cat([ask(some) for some in chunks(inputs, max_rows)])
-    if not codes.isfinite().all():
-        raise DataError("codes are not finite numbers", got=f"{int((~codes.isfinite()).sum())} that are not")
-    return codes
+    """Return the codes of inputs by :func:`lightwell.explain.asking.encode`, the encoder borrowed for it."""
+    with borrowed(encoder) as ask:
+        return encode(ask, inputs, max_rows)
 
 
 def _distances(some: Tensor, points: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightwell.core.errors import DataError
+from lightwell.explain.asking import check_rows
 
 POSITIONS = np.zeros(0, np.int64)
 """Stands for 0 .. n - 1 until the scores are known."""
@@ -67,45 +68,21 @@ class ExampleImportance:
             )
 
 
-def chunks(rows: Tensor, most: int) -> list[Tensor]:
-    """Return the rows in pieces of at most so many; the last holds the remainder.
-
-    Examples
-    --------
-    >>> import torch
-    >>> [len(piece) for piece in chunks(torch.zeros(5, 2), 2)]
-    [2, 2, 1]
-    """
-    return [rows[i : i + most] for i in range(0, len(rows), most)]
-
-
 def check_inputs(train: Tensor, test: Tensor, max_rows: int) -> None:
     """Refuse inputs that no method can compare.
 
     Raises
     ------
     DataError
-        If one is no floating point tensor, is empty, holds NaN, or their examples differ in shape.
+        If one is no batch of finite floats, or their examples differ in shape.
+    ConfigError
+        If there is no row at once.
     """
-    given: tuple[tuple[str, Any], ...] = (("train", train), ("test", test))
-    for name, inputs in given:
-        if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or inputs.ndim < 2:
-            raise DataError(
-                "examples are no batch",
-                where=name,
-                expected="a floating point tensor B×C×H×W",
-                got=f"{inputs.dtype} of shape {tuple(inputs.shape)}"
-                if isinstance(inputs, Tensor)
-                else type(inputs).__name__,
-                fix="Divide uint8 images by 255 and put channels first.",
-            )
-        if not len(inputs) or not inputs.isfinite().all():
-            raise DataError("examples are missing or not finite", where=name, got=tuple(inputs.shape))
+    for where, inputs in (("train", train), ("test", test)):
+        check_rows(inputs, where, max_rows)
     if train.shape[1:] != test.shape[1:]:
         raise DataError(
             "training and explained examples differ in shape",
             expected=tuple(train.shape[1:]),
             got=tuple(test.shape[1:]),
         )
-    if max_rows < 1:
-        raise DataError("a chunk needs a row", where="max_rows", expected=">= 1", got=max_rows)

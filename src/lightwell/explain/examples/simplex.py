@@ -13,7 +13,7 @@ from torch import Tensor
 from lightwell.core.errors import ConfigError
 from lightwell.explain.borrowed import Encoder
 from lightwell.explain.examples.neighbours import encoded
-from lightwell.explain.examples.result import ExampleImportance, check_inputs, chunks
+from lightwell.explain.examples.result import ExampleImportance, check_inputs
 
 FINEST = 1e-9
 """The smallest gap that float64 resolves with ease."""
@@ -84,7 +84,7 @@ def simplex(
     points, targets = points / spread, (targets - centre) / spread
     find = partial(_sparse, keep=keep) if keep else fit
     weights = torch.cat(
-        [find(points, some, tolerance=tolerance, steps=steps) for some in chunks(targets, max_rows)]
+        [find(points, some, tolerance=tolerance, steps=steps) for some in torch.split(targets, max_rows)]
     )
     error = certificate(points, targets, weights)
     return ExampleImportance(weights.float().cpu().numpy(), "simplex", error)

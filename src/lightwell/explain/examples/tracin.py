@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lightwell.core.errors import ConfigError
 from lightwell.explain.examples.gradients import RECONSTRUCTION, EncoderLoss, Loss, Part, encoder_loss
-from lightwell.explain.examples.result import ExampleImportance, chunks
+from lightwell.explain.examples.result import ExampleImportance
 
 
 def tracin(
@@ -112,8 +112,8 @@ def products(
 ) -> Tensor:
     """Return the products (T, N) of the gradients of test, solved for first if asked, and of train."""
     rows = []
-    for some in chunks(test, max_rows):
+    for some in torch.split(test, max_rows):
         left = ready.gradients(some)
         left = solve(left) if solve else left
-        rows.append(torch.cat([left @ ready.gradients(few).T for few in chunks(train, max_rows)], dim=1))
+        rows.append(torch.cat([left @ ready.gradients(few).T for few in torch.split(train, max_rows)], dim=1))
     return torch.cat(rows).detach().cpu()

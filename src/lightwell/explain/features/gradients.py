@@ -212,7 +212,7 @@ def grad_cam(question: Question, layer: str | None = None) -> Answer:
     ConfigError
         If the encoder is no module, or has no such layer.
     DataError
-        If the layer does not make maps.
+        If the code does not pass the layer, or it makes no maps.
     """
     from captum.attr import LayerGradCam
 
@@ -227,9 +227,13 @@ def grad_cam(question: Question, layer: str | None = None) -> Answer:
         raise ConfigError(
             "no such layer in the encoder", where="layer", got=repr(layer), fix=nearest(layer, parts)
         )
-    maps = LayerGradCam(question.scored, parts[layer]).attribute(
-        question.leaf(), additional_forward_args=(question.anchors,)
-    )
+    cam = LayerGradCam(question.scored, parts[layer])
+    try:
+        maps = cam.attribute(question.leaf(), additional_forward_args=(question.anchors,))
+    except AssertionError as error:  # captum's of a layer that was not run
+        raise DataError(
+            "the code does not pass this layer", where=layer, fix="Name another layer."
+        ) from error
     channels, *sides = question.inputs.shape[1:]
     if isinstance(maps, Tensor) and maps.ndim == 3:
         maps = maps[..., None]  # of a series B×C×T

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightwell.core.errors import ConfigError, DataError
-from lightwell.explain.asking import check_batch
+from lightwell.core.errors import ConfigError
+from lightwell.explain.asking import check_batch, check_slope, encode
 from lightwell.explain.borrowed import Encoder, borrowed
 from lightwell.explain.features.baselines import Baseline, baseline_for
 
@@ -67,7 +67,7 @@ def unit_saliency(
         raise ConfigError("a way has a node", where="nodes", expected="1 or more", got=nodes)
     base = None if baseline is None else baseline_for(x, baseline).expand_as(x)
     with borrowed(encoder) as ask:
-        width = ask(x[:1].clone()).shape[1]
+        width = encode(ask, x[:1], 1).shape[1]
         chosen = list(range(width)) if units is None else list(units)
         if not chosen or not all(0 <= unit < width for unit in chosen):
             raise ConfigError("no such unit", where="units", expected=f"0 to {width - 1}", got=chosen)
@@ -95,10 +95,7 @@ def _maps(ask: Encoder, x: Tensor, units: list[int]) -> Tensor:
     """Return slopes B×units×C×H×W; examples do not meet, so that one vector serves a unit of all of them."""
     leaf = x.detach().clone().requires_grad_()
     codes = ask(leaf.clone())
-    if not codes.requires_grad:
-        raise DataError(
-            "no gradient comes back through the encoder", fix="Remove its detach, no_grad or NumPy."
-        )
+    check_slope(codes)
     chosen = torch.eye(codes.shape[1], dtype=codes.dtype, device=codes.device)[units]
     vectors = chosen[:, None].expand(len(units), *codes.shape)
     (slopes,) = torch.autograd.grad(codes, leaf, vectors, is_grads_batched=True)

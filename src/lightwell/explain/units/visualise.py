@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightwell.core.errors import ConfigError, DataError
+from lightwell.core.errors import ConfigError
 from lightwell.core.seeds import generator, torch_generator
-from lightwell.explain.asking import check_batch, encode
+from lightwell.explain.asking import check_batch, check_slope, encode
 from lightwell.explain.borrowed import Encoder, borrowed
 from lightwell.explain.targets import Target
 
@@ -177,10 +177,7 @@ def _climbed(
         made = _decoded(latent, shape, how)
         codes = ask(torch.roll(made, move, dims=(2, 3)))
         value = target(codes, target.anchors(codes))
-        if not value.requires_grad:
-            raise DataError(
-                "no gradient comes back through the encoder", fix="Remove its detach, no_grad or NumPy."
-            )
+        check_slope(value)
         steps = (made.diff(dim=axis).abs() for axis in (2, 3) if made.shape[axis] > 1)
         rough = torch.stack([step.mean(dim=(1, 2, 3)) for step in steps] or [value.detach() * 0]).sum(dim=0)
         # A sum keeps starts apart: each has its own gradient, and Adam a scale for each number.

@@ -24,6 +24,7 @@ from lightwell.explain.targets import target_named
 from lightwell.models import saved
 from lightwell.models.model import Model
 from lightwell.studies.explanations.explained import Asked, explain_few, write
+from lightwell.studies.explanations.task import listed
 
 USUAL = ("integrated_gradients", "gradient_shap", "saliency", "simplex", "deep_knn")
 METHODS = sorted({*FEATURES, *EXAMPLES} - {"random", "tracin", "legacy_influence", "legacy_simplex"})
@@ -98,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _methods(named: str) -> tuple[str, ...]:
-    words = tuple(word for word in (part.strip() for part in named.split(",")) if word)
+    words = listed(named)
     for word in words:
         if word not in METHODS:
             fix = "It needs the weights along a training: run the study, or take gradient_product."

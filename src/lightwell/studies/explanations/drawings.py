@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightwell.explain.evaluation import RemovalCurve
 from lightwell.report import Block, Figure, Numbers, Section, Table, figures
 from lightwell.report.figures import attributions
 from lightwell.report.figures.examples import pixels, unit_sheet
@@ -27,9 +28,8 @@ def features(stored: Stored) -> list[Section]:
     shares = stored.runs[0]["shares"]
     curves = {}
     for name in stored.those("curve."):
-        shifts = stored.pooled(f"curve.{name}")
-        error = 1.96 * shifts.std(axis=0, ddof=1) / np.sqrt(len(shifts))
-        curves[name] = (shares, shifts.mean(axis=0), error)
+        curve = RemovalCurve(shares, stored.pooled(f"curve.{name}"))
+        curves[name] = (shares, curve.mean, curve.error)
     squared = "squared_shift" in stored.settings["legacy"]
     measure = "squared shift of the code" if squared else "shift of the code"
     shown = Figure(

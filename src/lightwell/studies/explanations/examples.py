@@ -13,11 +13,10 @@ from lightwell.core.dataset import Dataset
 from lightwell.core.findings import Estimate
 from lightwell.core.seeds import generator
 from lightwell.explain.examples import EXAMPLES, RECONSTRUCTION, ExampleImportance, importance, own_loss
-from lightwell.metrics import estimate
 from lightwell.metrics.attribution import similarity_estimates, similarity_rates
 from lightwell.studies.explanations.parts import batch
 from lightwell.studies.explanations.pictures import Beside
-from lightwell.studies.explanations.task import PICTURED, Measured, Task, Wanted, encoder_part
+from lightwell.studies.explanations.task import PICTURED, Measured, Task, Wanted, encoder_part, errors
 
 if TYPE_CHECKING:
     from lightwell.studies.explanations.study import Explanations
@@ -49,7 +48,7 @@ def measure(task: Task) -> Measured:
         arrays |= {f"top.{method}": rates.top, f"bottom.{method}": rates.bottom}
         arrays |= {"shares": rates.shares, "base": rates.base}
     for method, one in found.items():
-        estimates += errors(method, one)
+        estimates += errors(method, one.error)
         for end, chosen in ends(one.scores[rows], parts.corpus).items():
             arrays |= {f"{end}.inputs.{method}": chosen.inputs, f"{end}.words.{method}": chosen.words}
     return Measured(estimates, arrays)
@@ -117,14 +116,6 @@ def ends(scores: NDArray[np.float32], corpus: Dataset) -> dict[str, Beside]:
         inputs = np.array(near.inputs[:]).reshape(*chosen.shape, *near.inputs.shape[1:])
         found[end] = Beside(inputs, np.array(words).reshape(chosen.shape))
     return found
-
-
-def errors(method: str, found: ExampleImportance) -> list[Estimate]:
-    """Return the median of each error a method knows of itself, ``residual.<method>``."""
-    return [
-        estimate(f"{name}.{method}", np.median, [values], higher_is_better=False, n_resamples=200)
-        for name, values in found.error.items()
-    ]
 
 
 def warnings(estimates: Iterable[Estimate]) -> list[str]:

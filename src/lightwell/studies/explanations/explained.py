@@ -153,8 +153,8 @@ def _measure(done: Explained) -> None:
             )
         if len(varied) > 1:
             found = agreements(varied, absolute=absolute, seed=done.asked.seed)
-            if done.asked.rows.n == 1:  # the null is of other examples, and the interval over them
-                found = [replace(e, null=None, low=None, high=None) for e in found]
+            if done.asked.rows.n == 1:  # the interval is over examples
+                found = [replace(e, low=None, high=None) for e in found]
             done.findings.add(*found)
 
 

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from lightwell.core.findings import Estimate
 from lightwell.explain.evaluation import RemovalCurve, removal_curves, shift_estimates
-from lightwell.explain.features import Attribution
-from lightwell.metrics import estimate
-from lightwell.studies.explanations.task import PICTURED, Measured, Task, Wanted
+from lightwell.studies.explanations.task import PICTURED, Measured, Task, Wanted, errors
 
 if TYPE_CHECKING:
     from lightwell.studies.explanations.study import Explanations
@@ -39,7 +37,7 @@ def measure(task: Task) -> Measured:
     estimates = shift_estimates(curves, seed=task.seed)
     estimates += [replace(e, name=f"{e.name}.early") for e in shift_estimates(first, seed=task.seed)]
     for method, attribution in found.items():
-        estimates += errors(method, attribution)
+        estimates += errors(method, attribution.error)
     arrays = task.pictured() | {f"map.{method}": few(found[method].pixels) for method in task.methods}
     arrays |= {f"curve.{name}": curve.shifts for name, curve in curves.items()}
     arrays["shares"] = curves["random"].shares
@@ -54,12 +52,6 @@ def _early(curve: RemovalCurve) -> RemovalCurve:
 def few(maps: NDArray[Any]) -> NDArray[Any]:
     """Return the rows that the page shows."""
     return np.asarray(maps[np.linspace(0, len(maps) - 1, PICTURED).astype(int)])
-
-
-def errors(method: str, attribution: Attribution) -> Iterator[Estimate]:
-    """Yield the median error of each kind that a method knows of itself, ``<error>.<method>``."""
-    for name, values in attribution.error.items():
-        yield estimate(f"{name}.{method}", np.median, [values], higher_is_better=False, n_resamples=200)
 
 
 def warnings(estimates: Iterable[Estimate]) -> Iterator[str]:

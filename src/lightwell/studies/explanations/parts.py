@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import DataError
 from lightwell.core.seeds import generator
-from lightwell.data import load
 from lightwell.data.batches import to_images
 from lightwell.data.resize import resized
 
@@ -97,11 +95,6 @@ def parts_of(
                 got=f"{part.n} examples, {int((part.labels < 0).sum())} without a class",
             )
     return parts
-
-
-def load_whole(data: str, data_dir: Path | None) -> Dataset:
-    """Load a data set by name or path."""
-    return load(data, data_dir)
 
 
 def batch(part: Dataset) -> Tensor:

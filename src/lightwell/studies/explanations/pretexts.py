@@ -10,9 +10,9 @@ from lightwell.explain.features import FEATURES
 from lightwell.metrics.agreement import Kind, agreements
 from lightwell.models.classifiers.softmax import SoftmaxSettings
 from lightwell.studies.explanations.examples import ask
-from lightwell.studies.explanations.features import errors, few
+from lightwell.studies.explanations.features import few
 from lightwell.studies.explanations.parts import batch
-from lightwell.studies.explanations.task import Measured, Task, Wanted
+from lightwell.studies.explanations.task import Measured, Task, Wanted, errors
 
 if TYPE_CHECKING:
     from lightwell.studies.explanations.study import Explanations
@@ -40,7 +40,7 @@ def measure(task: Task) -> Measured:
             sets: dict[str, Any] = {name: one.pixels for name, one in found.items()}
             kinds: tuple[Kind, ...] = ("pearson", "spearman")
             for name, one in found.items():
-                estimates += [replace(e, name=f"{e.name}.{name}") for e in errors(method, one)]
+                estimates += [replace(e, name=f"{e.name}.{name}") for e in errors(method, one.error)]
             arrays |= {f"map.{method}.{name}": few(one.pixels) for name, one in found.items()}
         else:
             sets, kinds = _examples(task, method), ("pearson", "spearman", "bounded")

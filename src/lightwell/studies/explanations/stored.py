@@ -44,11 +44,6 @@ class Stored(Finished):
         return np.concatenate([run[name] for run in self.runs])
 
     @property
-    def is_images(self) -> bool:
-        """Whether the explained examples are images (else series)."""
-        return self.runs[0]["inputs"].dtype == np.uint8
-
-    @property
     def titles(self) -> list[str]:
         """Classes of the pictured examples."""
         return [str(name) for name in self.runs[0]["classes"]]

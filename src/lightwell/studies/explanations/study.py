@@ -17,6 +17,7 @@ from lightwell.core.errors import ConfigError
 from lightwell.core.files import save_arrays, write_bytes
 from lightwell.core.findings import Findings
 from lightwell.core.seeds import derive
+from lightwell.data import load
 from lightwell.explain.examples import EXAMPLES
 from lightwell.models import saved
 from lightwell.models.autoencoders.autoencoder import AutoencoderSettings
@@ -28,14 +29,14 @@ from lightwell.studies.contract import Study
 from lightwell.studies.explanations import tables
 from lightwell.studies.explanations.experiments import EXPERIMENTS
 from lightwell.studies.explanations.over_runs import over_runs
-from lightwell.studies.explanations.parts import Parts, load_whole, parts_of
+from lightwell.studies.explanations.parts import Parts, parts_of
 from lightwell.studies.explanations.task import Measured, Task, Wanted, check_methods
 from lightwell.studies.learning import Recipe, signature_of
 from lightwell.studies.writing import conclude, model_card, record_data
 from lightwell.training import Run, TrainingSettings
 from lightwell.training.run import log
 
-Question = Literal["features", "examples", "pretexts", "units", "visualisation", "classifier"]
+ExperimentName = Literal["features", "examples", "pretexts", "units", "visualisation", "classifier"]
 Quirk = Literal["anchors", "squared_shift", "inverse_square", "lissa", "simplex", "raw_inputs"]
 
 
@@ -100,7 +101,7 @@ class Explanations(Study):
     name: ClassVar[str] = "explanations"
     title: ClassVar[str] = "Explain encoders without labels; measure what the explanations are worth."
 
-    experiment: Question = "features"
+    experiment: ExperimentName = "features"
     data: str = "mnist-mini"
     data_dir: Path | None = None
     normal: str = ""
@@ -193,7 +194,7 @@ class Explanations(Study):
         dataset : Dataset, optional
             A data set of the user's own in place of the one the settings name.
         """
-        whole = load_whole(self.data, self.data_dir) if dataset is None else dataset
+        whole = load(self.data, self.data_dir) if dataset is None else dataset
         return parts_of(
             whole, normal=self.normal, apart=self.experiment == "features", n_train=self.train_images,
             n_corpus=self.corpus_images, n_test=self.test_images, image_size=self.image_size,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from lightwell.explain.examples import EXAMPLES, Part
 from lightwell.explain.features import FEATURES, Attribution, attribute, mean_of
 from lightwell.explain.features.baselines import Baseline
 from lightwell.explain.targets import Target
+from lightwell.metrics import estimate
 from lightwell.models.model import Model
 from lightwell.studies.explanations.parts import Parts, batch
 
@@ -128,8 +130,6 @@ class Task:
 
     def pictured(self) -> dict[str, NDArray[Any]]:
         """Return the examples that the page shows, with the names of their classes."""
-        import numpy as np
-
         few = self.parts.test.take(np.linspace(0, self.parts.test.n - 1, PICTURED).astype(int))
         names = np.array(few.class_names, dtype=np.str_)[few.labels]
         return {"inputs": np.array(few.inputs[:]), "classes": names}
@@ -143,6 +143,25 @@ def baseline_named(name: str, parts: Parts) -> Baseline:
     return "blur" if name == "blur" else "zero"
 
 
+def errors(method: str, error: Mapping[str, NDArray[Any]]) -> list[Estimate]:
+    """Return the median of each error that a method knows of itself, ``<error>.<method>``."""
+    return [
+        estimate(f"{name}.{method}", np.median, [values], higher_is_better=False, n_resamples=200)
+        for name, values in error.items()
+    ]
+
+
+def listed(named: str) -> tuple[str, ...]:
+    """Return the words of a list with commas.
+
+    Examples
+    --------
+    >>> listed("saliency, relax,")
+    ('saliency', 'relax')
+    """
+    return tuple(word for word in (part.strip() for part in named.split(",")) if word)
+
+
 def check_methods(named: str, usual: tuple[str, ...]) -> tuple[str, ...]:
     """Return the methods to compare; refuse an unknown one, or one that the experiment cannot compare.
 
@@ -151,7 +170,7 @@ def check_methods(named: str, usual: tuple[str, ...]) -> tuple[str, ...]:
     >>> check_methods("", ("saliency", "deep_knn"))
     ('saliency', 'deep_knn')
     """
-    words = tuple(word for word in (part.strip() for part in named.split(",")) if word)
+    words = listed(named)
     kinds = [table for table in (FEATURES, EXAMPLES) if set(usual) & set(table)]
     known = sorted({name for table in kinds for name in table} - {"random"})
     for word in words:
