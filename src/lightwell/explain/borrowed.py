@@ -39,7 +39,7 @@ def borrowed(encoder: Encoder) -> Iterator[Encoder]:
     Raises
     ------
     ConfigError
-        If it cannot be called.
+        If it cannot be called, or has lazy layers that no batch has gone through.
 
     Examples
     --------
@@ -52,6 +52,12 @@ def borrowed(encoder: Encoder) -> Iterator[Encoder]:
     if not callable(encoder):
         raise ConfigError("an encoder is called with a batch", expected="a module or function", got=encoder)
     networks = nn.ModuleList(networks_of(encoder))
+    if any(torch.nn.parameter.is_lazy(weight) for weight in networks.parameters()):
+        raise ConfigError(
+            "the encoder has layers without weights yet",
+            where=type(encoder).__name__,
+            fix="Send a batch through it once: lazy layers learn their sizes from it.",
+        )
     parts = list(networks.modules())[1:]
     found = [(part, part.training, _attributes(part)) for part in parts]
     flags = [(weight, weight.requires_grad, weight.grad) for weight in networks.parameters()]

@@ -21,7 +21,7 @@ from lightwell.explain.examples.result import ExampleImportance
 from lightwell.explain.examples.simplex import simplex
 from lightwell.explain.examples.tracin import gradient_product, tracin
 
-_LABEL_FREE = ("https://github.com/JonathanCrabbe/Label-Free-XAI", "MIT")
+_LABEL_FREE = ("JonathanCrabbe/Label-Free-XAI", "MIT")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from lightwell.explain.features import gradients, perturbations
 from lightwell.explain.features.question import Answer
 from lightwell.explain.features.relax import relax
 
-CAPTUM = ("https://github.com/pytorch/captum", "BSD-3-Clause")
+CAPTUM = ("pytorch/captum", "BSD-3-Clause")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ FEATURES: dict[str, FeatureMethod] = {
                 "relax", "Mean of the number over random views",
                 ("RELAX: Representation Learning Explainability", "IJCV", 2023, "2112.10161"),
                 "signed evidence: every pixel of a good view is lifted",
-                ("https://github.com/Wickstrom/RELAX", "MIT"),
+                ("Wickstrom/RELAX", "MIT"),
             ),
             relax,
         ),

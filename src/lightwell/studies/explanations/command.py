@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--target", default="self", help="self, self-cosine, norm, unit:NUMBER or axis:NAME")
     add("--baseline", default="zero", choices=["zero", "blur", "mean"], help="what inputs are compared with")
     add("--seed", type=int, default=0, help="of all draws")
-    add("--out", type=Path, required=True, help="folder of the page")
+    add("--out", type=Path, default=Path("runs/explain"), help="folder of the page (default: runs/explain)")
     return parser  # fmt: skip
 
 
