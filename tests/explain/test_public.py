@@ -35,7 +35,7 @@ def test_evidence_needs_no_torch() -> None:
 
 def test_an_encoder_that_no_batch_has_gone_through_is_refused() -> None:
     encoder = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
-    with pytest.raises(ConfigError, match="without weights yet.*Send a batch through it"):
+    with pytest.raises(ConfigError, match=r"without weights yet.*Send a batch through it"):
         attribute(encoder, torch.ones(1, 1, 2, 2))
     encoder(torch.ones(1, 1, 2, 2))
     assert attribute(encoder, torch.ones(1, 1, 2, 2)).scores.shape == (1, 1, 2, 2)
