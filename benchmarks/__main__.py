@@ -7,6 +7,8 @@ from benchmarks import (
     concepts,
     dci,
     examples,
+    gan,
+    generation,
     light,
     measures,
     removal,
@@ -27,10 +29,12 @@ if __name__ == "__main__":
         scorers,
         report,
         training,
+        gan,
         concepts,
         attribution,
         examples,
         removal,
+        generation,
     ):
         for line in module.lines():
             print(line, flush=True)

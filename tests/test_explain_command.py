@@ -13,8 +13,8 @@ from lightwell.core.files import load_arrays
 from lightwell.core.findings import Findings
 from lightwell.core.seeds import global_seed
 from lightwell.models import METHODS, method, saved
+from lightwell.models.load import load_model
 from lightwell.models.model import Signature
-from lightwell.studies.explanations.command import load_encoder
 from lightwell.studies.explanations.explained import Asked, explain_few
 
 CONCEPTS = (Concept("shape", "categorical", 3), Concept("striped", "binary"))
@@ -94,7 +94,7 @@ def test_every_model_of_the_package_is_explained(name, tmp_path, toy_rows):
     with global_seed(0, "toy"):
         model = kind(signature)
     saved.save(model, tmp_path / "run/model")
-    encoder = load_encoder(str(tmp_path / "run"))
+    encoder = load_model(str(tmp_path / "run"))
     methods = ("saliency", "deep_knn")
     from lightwell.explain.targets import target_named
 
@@ -174,7 +174,7 @@ def test_a_run_is_not_overwritten_and_the_users_module_comes_back(tmp_path, caps
     (tmp_path / "run.json").write_text("{}")
     assert call(tmp_path) == 2
     assert "holds a run" in capsys.readouterr().err
-    net = load_encoder("test_explain_command:Foreign")
+    net = load_model("test_explain_command:Foreign")
     before = {name: value.clone() for name, value in net.state_dict().items()}
     from lightwell.data import load
     from lightwell.explain.targets import SelfSimilarity

@@ -59,12 +59,15 @@ VARIANTS = {
     ),
     "autoencoder": ({"pretext": "denoising", "decoder": "mlp"}, {"pretext": "inpainting", "loss": "l1"}),
     "simclr": ({"hidden": 12, "projection": 5}, {"hidden": 12, "projection": 5, "jitter": 0.0}),
+    "gan": ({}, {"architecture": "dcgan", "blocks": 2, "generator_filters": 8, "loss": "wgan-gp"}),
+    "subject": ({}, {"architecture": "mlp", "filters": 3}),
 }
 SIGNATURES = {
     "cbnm": (ANNOTATED,),
     "glancenet": (COLOUR, ANNOTATED),
     "autoencoder": (GREY, COLOUR, SERIES),
     "simclr": (GREY, replace(COLOUR, network="resnet8")),
+    "subject": (replace(GREY, class_names=("cat", "dog")), COLOUR),
 }
 MODELS = [
     pytest.param(name, settings, signature, id=f"{name}-{number}-{'x'.join(map(str, signature.image_shape))}")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +45,8 @@ def fleet(words: Sequence[str]) -> int:
     neal-0  to run
     0
     """
+    from lightwell.training.machine import stoppable
+
     options, rest = _fleet_parser().parse_known_args(words)
     grid = Grid(options.study, _axes(options), options.preset, tuple(_with_data_dir(options, rest)))
     folder = options.out or Path("runs") / "fleet" / options.study
@@ -61,7 +61,7 @@ def fleet(words: Sequence[str]) -> int:
     _write_grid(folder, grid, cells)
     outcomes: list[Outcome] = []
     try:
-        with _terminable():
+        with stoppable():
             _execute(options, cells, folder, outcomes)
     finally:
         rows = page.write_results(folder, outcomes)
@@ -179,20 +179,6 @@ def _execute(
     run_local(cells, place, jobs, threads=cpus, report=tell)
 
 
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the block as an exception, so that what it started is ended too."""
-
-    def stop(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _conclude(folder: Path, outcomes: Sequence[Outcome], written: bool) -> int:
     failed = [result for result in outcomes if result.state == "failed"]
     for result in failed:
@@ -223,7 +209,7 @@ def search(words: Sequence[str]) -> int:
     """
     from lightwell.fleet.search import run_search
     from lightwell.fleet.search_page import write_results
-    from lightwell.training.machine import keep_freed_memory
+    from lightwell.training.machine import keep_freed_memory, stoppable
 
     options, rest = _search_parser().parse_known_args(words)
     wanted, preset_count = _search(options, _with_data_dir(options, rest))
@@ -232,7 +218,7 @@ def search(words: Sequence[str]) -> int:
     if trials is None:
         raise ConfigError("a search over ranges needs a number of trials", fix="Add --trials 30.")
     keep_freed_memory()
-    with _terminable():
+    with stoppable():
         found = run_search(wanted, folder, trials, workers=options.workers, storage=options.storage)
     findings = write_results(wanted, found, folder)
     for estimate in findings:

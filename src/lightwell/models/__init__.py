@@ -24,6 +24,8 @@ METHODS: dict[str, str] = {
     "clustnet": "lightwell.models.discovery.clustnet:ClustNet",
     "autoencoder": "lightwell.models.autoencoders.autoencoder:Autoencoder",
     "simclr": "lightwell.models.autoencoders.simclr:Simclr",
+    "subject": "lightwell.models.boundary.subject:Subject",
+    "gan": "lightwell.models.boundary.gan:Gan",
 }
 
 

@@ -53,3 +53,11 @@ class ScoresUnknown(Protocol):
 
     def unknown_scores(self, images: Tensor, codes: Tensor) -> dict[str, Tensor]:
         """Return unknown scores of shape (B,) by name; larger is more unknown."""
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """Images out of noise: the capability ``generate``."""
+
+    def sample(self, n: int, seed: int, max_rows: int = 256) -> Tensor:
+        """Return images n×C×H×W in [0, 1], a function of the seed, made ``max_rows`` at a time."""

@@ -1,4 +1,4 @@
-"""Clusters against classes, against each other, and the state of the gate that made them.
+"""Clusters against classes, against each other and against chance, and the state of the gate that made them.
 
 Cluster numbers mean nothing by themselves: a gate's experts are paired with fine classes by the assignment
 that matches most examples (Kuhn, "The Hungarian method for the assignment problem", 1955), within the coarse
@@ -16,6 +16,12 @@ from lightwell.metrics.clustering.baselines import (
 )
 from lightwell.metrics.clustering.estimates import clustering_estimates
 from lightwell.metrics.clustering.gate import GateState, active_clusters, gate_information, gate_state
+from lightwell.metrics.clustering.internal import (
+    calinski_harabasz,
+    davies_bouldin,
+    internal_scores,
+    silhouette,
+)
 from lightwell.metrics.clustering.matching import (
     Matching,
     cluster_accuracy,
@@ -24,7 +30,9 @@ from lightwell.metrics.clustering.matching import (
     fine_predictions,
     matching,
 )
+from lightwell.metrics.clustering.nulls import matched_gaussian
 from lightwell.metrics.clustering.restarts import Agreement, agreement, restart_agreement
+from lightwell.metrics.clustering.stability import bootstrap_stability, seed_stability
 
 __all__ = [
     "Agreement",
@@ -33,17 +41,24 @@ __all__ = [
     "active_clusters",
     "agreement",
     "baseline_clusters",
+    "bootstrap_stability",
+    "calinski_harabasz",
     "cluster_accuracy",
     "cluster_scores",
     "clustering_estimates",
     "collapsed",
+    "davies_bouldin",
     "fine_accuracy",
     "fine_predictions",
     "gate_information",
     "gate_state",
     "gmm_clusters",
+    "internal_scores",
     "kmeans_clusters",
+    "matched_gaussian",
     "matched_random",
     "matching",
     "restart_agreement",
+    "seed_stability",
+    "silhouette",
 ]

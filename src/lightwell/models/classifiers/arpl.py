@@ -17,7 +17,7 @@ from lightwell.models.model import Signature
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.nets import Head, PooledHead
 from lightwell.nets.dual_norm import for_others, with_dual_norms
-from lightwell.nets.gan import Discriminator, Generator
+from lightwell.nets.gan.arpl import Discriminator, Generator
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from lightwell.report.figures.along import along
 from lightwell.report.figures.cards import Card, card_sheet, image_card, image_sheet
+from lightwell.report.figures.clusters import pattern_maps, stability_by_k
 from lightwell.report.figures.curves import oscr, roc, score_histograms, training_curves
 from lightwell.report.figures.explanations import local_explanations
 from lightwell.report.figures.filters import class_filters, filter_correlation
@@ -14,8 +15,11 @@ from lightwell.report.figures.matrices import (
     mean_codes,
 )
 from lightwell.report.figures.patterns import cluster_patterns
+from lightwell.report.figures.prototypes import cluster_sheet, prototype_strip
 from lightwell.report.figures.search import heat_map, importance, parallel_coordinates
 from lightwell.report.figures.spreads import spread
+from lightwell.report.figures.trade_offs import trade_off
+from lightwell.report.figures.undecided import output_histograms, reject_option, sheet_by_output
 from lightwell.report.figures.violins import class_violins
 
 __all__ = [
@@ -26,6 +30,7 @@ __all__ = [
     "class_similarity",
     "class_violins",
     "cluster_patterns",
+    "cluster_sheet",
     "code_map",
     "confusion_matrix",
     "filter_correlation",
@@ -40,9 +45,16 @@ __all__ = [
     "mean_codes",
     "moving_grid",
     "oscr",
+    "output_histograms",
     "parallel_coordinates",
+    "pattern_maps",
+    "prototype_strip",
+    "reject_option",
     "roc",
     "score_histograms",
+    "sheet_by_output",
     "spread",
+    "stability_by_k",
+    "trade_off",
     "training_curves",
 ]

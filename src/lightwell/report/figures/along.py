@@ -16,7 +16,7 @@ Line = Sequence[tuple[float, float, float | None]]
 _LOG = 20  # from this ratio of largest to smallest on, the setting is drawn on a logarithmic axis
 
 
-def along(panels: Mapping[str, Mapping[str, Line]], setting: str) -> Figure:
+def along(panels: Mapping[str, Mapping[str, Line]], setting: str, height: str = "") -> Figure:
     """Draw measures along a setting.
 
     Parameters
@@ -25,6 +25,8 @@ def along(panels: Mapping[str, Mapping[str, Line]], setting: str) -> Figure:
         For each measure, the lines by name: the setting, the mean, and one standard deviation or None.
     setting : str
         What x is.
+    height : str
+        What y is, where the names of the measures do not say it.
 
     Raises
     ------
@@ -56,7 +58,9 @@ def along(panels: Mapping[str, Mapping[str, Line]], setting: str) -> Figure:
             axes.set_xscale("log")
         axes.set_xticks(xs, [f"{x:g}" for x in xs])
         axes.minorticks_off()
-        style.dress(axes, style.label(measure, 34), style.label(setting, 40), grid=True)
+        style.dress(
+            axes, style.label(measure, 34), style.label(setting, 40), style.label(height, 40), grid=True
+        )
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     handles = {

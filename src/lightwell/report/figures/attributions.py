@@ -71,7 +71,7 @@ def overlays(images: ArrayLike, maps: Mapping[str, ArrayLike], titles: Sequence[
             axes[0].set_ylabel(style.label(titles[row], 16), fontsize=9, color=style.INK, family=style.FONT)
         for cell, found in zip(axes[1:], scores.values(), strict=True):
             show_image(cell, np.rint(pictures[row].mean(axis=2, keepdims=True)).astype(np.uint8), faint=True)
-            cell.imshow(_of_range(found[row]), cmap=SIGNED, vmin=-1, vmax=1, interpolation="nearest")
+            cell.imshow(of_range(found[row]), cmap=SIGNED, vmin=-1, vmax=1, interpolation="nearest")
     for cell, name in zip(grid[0], ("image", *style.labels(scores, 20)), strict=True):
         cell.set_title(name.replace("_", " "), fontsize=9, color=style.INK, family=style.FONT)
     shown = ScalarMappable(Normalize(-1, 1), SIGNED)
@@ -122,7 +122,7 @@ def series(values: ArrayLike, maps: ArrayLike, titles: Sequence[str]) -> Figure:
 
 def draw_series(axes: Axes, line: Floats, score: Floats) -> None:
     """Draw one series; the colour between two steps is that of their mean."""
-    share = _of_range(score)
+    share = of_range(score)
     steps = np.stack([np.arange(len(line)), line], axis=1)
     pieces = LineCollection(
         list(np.stack([steps[:-1], steps[1:]], axis=1)), array=(share[1:] + share[:-1]) / 2, cmap=_LINE,
@@ -257,7 +257,8 @@ def show_image(axes: Axes, image: NDArray[np.uint8], *, faint: bool = False) -> 
     style.bare(axes)
 
 
-def _of_range(scores: Floats) -> Floats:
+def of_range(scores: Floats) -> Floats:
+    """Return scores as shares in [-1, 1] of the size that 98 % of those other than 0 stay below."""
     sizes = np.abs(scores[scores != 0])
     end = float(np.quantile(sizes, 0.98, method="higher")) if sizes.size else 1.0
     return np.asarray((scores / end).clip(-1, 1))

@@ -5,23 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from torch import nn
 
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError, nearest
-from lightwell.core.files import MANIFEST
-from lightwell.core.imports import import_named
-from lightwell.core.seeds import global_seed
 from lightwell.data import load
 from lightwell.data.resize import resized
 from lightwell.explain.examples import EXAMPLES
 from lightwell.explain.features import FEATURES, mean_of
 from lightwell.explain.features.baselines import Baseline
 from lightwell.explain.targets import target_named
-from lightwell.models import saved
+from lightwell.models.load import load_model
 from lightwell.models.model import Model
 from lightwell.studies.explanations.explained import Asked, explain_few, write
 from lightwell.studies.explanations.task import listed
@@ -55,13 +52,13 @@ def explain(words: Sequence[str]) -> int:
     if (options.out / "run.json").exists():
         raise ConfigError("this folder holds a run", where=options.out, fix="Choose another one with --out.")
     methods = _methods(options.methods)
-    encoder = load_encoder(options.model)
-    rows, corpus = _examples(options, encoder)
+    encoder = load_model(options.model)
+    positions, rows, corpus = _examples(options, encoder)
     axes = encoder.axes if isinstance(encoder, Model) else ()
     title = type(encoder).__name__ if ":" not in options.model else options.model
     target = target_named(options.target, axes)
     baseline: Baseline = mean_of(corpus) if options.baseline == "mean" else options.baseline
-    asked = Asked(encoder, title, rows, corpus, target, methods, axes, baseline, options.seed)
+    asked = Asked(encoder, title, rows, corpus, target, methods, axes, baseline, options.seed, positions)
     done = explain_few(asked)
     for estimate in done.findings:
         null = f"   (null: {estimate.null.value:.3f})" if estimate.null else ""
@@ -91,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rows", default="0,1,2,3", help="examples of the test part (or of all), by position: 0,5,9")
     add("--train-examples", type=int, default=_CORPUS, help=f"how many to compare with (default: {_CORPUS})")
     add("--methods", default=",".join(USUAL), help=f"with commas, of {', '.join(METHODS)}")
-    add("--target", default="self", help="self, self-cosine, norm, unit:NUMBER or axis:NAME")
+    add("--target", default="self", help="of maps: self, self-cosine, norm, unit:NUMBER or axis:NAME")
     add("--baseline", default="zero", choices=["zero", "blur", "mean"], help="what inputs are compared with")
     add("--seed", type=int, default=0, help="of all draws")
     add("--out", type=Path, default=Path("runs/explain"), help="folder of the page (default: runs/explain)")
@@ -110,68 +107,8 @@ def _methods(named: str) -> tuple[str, ...]:
     return words
 
 
-def load_encoder(name: str) -> nn.Module:
-    """Return an encoder: a saved model of ours, or a module of anyone's.
-
-    Parameters
-    ----------
-    name : str
-        A run folder or a model folder, or ``module:function``; the function is called without arguments and
-        returns the module. A module itself may be named as well.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such folder or function, it holds several models, or what it returns is no module.
-    ModelFileError
-        If the saved model is damaged.
-
-    Examples
-    --------
-    >>> load_encoder("torch.nn:Flatten")
-    Flatten(start_dim=1, end_dim=-1)
-    """
-    folder = Path(name)
-    if folder.is_dir():
-        return saved.load(_model_folder(folder))
-    if ":" not in name:
-        raise ConfigError(
-            "no such folder",
-            where="--model",
-            got=name,
-            expected="a run folder, a model folder, or module:function",
-        )
-    made: Any = import_named(name, "model")
-    if not isinstance(made, nn.Module):
-        try:
-            with global_seed(0, "model"):
-                made = made()
-        except Exception as error:
-            raise ConfigError(
-                f"the function of the model fails ({type(error).__name__}: {error})", where=name,
-                expected="a function without arguments that returns a torch.nn.Module",
-            ) from error  # fmt: skip
-    if not isinstance(made, nn.Module):
-        raise ConfigError(
-            "this is no model", where=name, expected="a torch.nn.Module", got=type(made).__name__
-        )
-    return made
-
-
-def _model_folder(folder: Path) -> Path:
-    found = [path for path in (folder, folder / "model") if (path / MANIFEST).is_file()][:1]
-    found = found or sorted(path.parent for path in folder.glob(f"*/**/model/{MANIFEST}"))
-    if len(found) != 1:
-        raise ConfigError(
-            "this folder holds several models" if found else "this folder holds no saved model",
-            where=folder,
-            fix=f"Name one: {', '.join(str(path) for path in found[:12])}." if found else None,
-        )
-    return found[0]
-
-
-def _examples(options: argparse.Namespace, encoder: nn.Module) -> tuple[Dataset, Dataset]:
-    """Return the examples to explain, and training examples that are none of them."""
+def _examples(options: argparse.Namespace, encoder: nn.Module) -> tuple[list[int], Dataset, Dataset]:
+    """Return positions of the examples to explain, these, and training examples that are none of them."""
     whole = load(options.data, options.data_dir)
     if options.image_size is not None:
         whole = resized(whole, options.image_size)
@@ -185,7 +122,8 @@ def _examples(options: argparse.Namespace, encoder: nn.Module) -> tuple[Dataset,
             expected=f"numbers from 0 to {test.n - 1}, with commas",
             got=options.rows,
         )
-    rows = test.take([int(word) for word in words])
+    positions = [int(word) for word in words]
+    rows = test.take(positions)
     train = whole.part("train") if "train" in whole.parts else whole
     others = train.take(~np.isin(np.asarray(train.ids), np.asarray(rows.ids)))
     if options.train_examples < 2 or others.n < 2:
@@ -193,7 +131,8 @@ def _examples(options: argparse.Namespace, encoder: nn.Module) -> tuple[Dataset,
             "too few training examples", where="--train-examples", expected="2 or more",
             got=min(options.train_examples, others.n),
         )  # fmt: skip
-    return rows, others.take(np.linspace(0, others.n - 1, min(options.train_examples, others.n)).astype(int))
+    some = np.linspace(0, others.n - 1, min(options.train_examples, others.n)).astype(int)
+    return positions, rows, others.take(some)
 
 
 def _check_shape(encoder: nn.Module, data: Dataset) -> None:

@@ -1,4 +1,4 @@
-"""A small DCGAN, sized to the images it makes: a generator and a discriminator."""
+"""The DCGAN of ARPL+CS, sized to the images it makes: a generator and a discriminator."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Generators, and what pulls their images to where a classifier cannot decide."""
