@@ -15,7 +15,7 @@ from lightwell.core.seeds import global_seed
 from lightwell.models import METHODS, method, saved
 from lightwell.models.load import load_model
 from lightwell.models.model import Signature
-from lightwell.studies.explanations.explained import Asked, explain_few
+from lightwell.studies.explanations.explained import Asked, explain_few, page
 
 CONCEPTS = (Concept("shape", "categorical", 3), Concept("striped", "binary"))
 
@@ -132,7 +132,9 @@ def test_axes_are_targets_and_a_run_of_several_models_is_asked_back(tmp_path, ca
     assert "holds several models" in capsys.readouterr().err
     words = ("--rows", "3", "--methods", "saliency,gradient_product", "--target", "axis:latent 1")
     assert call(tmp_path / "out", *words, model=str(tmp_path / "run/one")) == 0
-    assert "latent 1" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    told = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert "latent 1" in told
+    assert "of the whole code, not of" in told  # example importance
 
 
 @pytest.mark.parametrize(
@@ -183,3 +185,17 @@ def test_a_run_is_not_overwritten_and_the_users_module_comes_back(tmp_path, caps
     explain_few(Asked(net, "mine", rows, rows, SelfSimilarity(), ("saliency", "cosine_knn")))
     assert net.training
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+
+
+def test_the_page_calls_examples_by_the_positions_that_were_asked_for(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(
+        "lightwell.studies.explanations.command.write", lambda done, _: asked.append(done) or tmp_path
+    )
+    call(tmp_path / "out", "--rows", "4,0", "--methods", "saliency")
+    (done,) = asked
+    assert done.asked.positions == [4, 0]
+    assert np.asarray(done.asked.rows.ids).tolist() != [4, 0]  # the test part begins elsewhere
+    drawn = page(done).sections[0].blocks[0].figure
+    assert drawn.axes[0].get_ylabel().startswith("4: ")
+    assert "of the whole code" not in str(page(done).sections[1])  # no target was asked for

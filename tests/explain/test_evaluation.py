@@ -51,6 +51,16 @@ def images(n: int = 7, channels: int = 1) -> Tensor:
     return torch.rand(n, channels, 6, 6, generator=torch.Generator().manual_seed(0))
 
 
+def test_shuffled_weights_are_judged_where_the_input_is_not_its_baseline() -> None:
+    net, x = network().eval(), images(4)
+    x[:, :, :, :3] = 0  # black on black: no score under any weights
+    whole = randomised_weights(net, exact, x, seed=1)
+    live = randomised_weights(net, exact, x, baseline="zero", seed=1)
+    right = randomised_weights(net, lambda e, inputs: exact(e, inputs)[..., 3:].repeat(1, 1, 1, 2), x, seed=1)
+    assert live == pytest.approx(right)  # the live half twice is the live half
+    assert (whole > live).all()
+
+
 def test_removal_worked_by_hand() -> None:
     # Codes of the first are (7, 10); pixels go in the order of the scores: 4th, 3rd, 2nd, 1st.
     scores = np.array([[[[1, 2], [3, 4]]]])

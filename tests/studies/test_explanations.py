@@ -14,12 +14,19 @@ from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.files import load_arrays
 from lightwell.core.findings import Estimate, Findings, Null
 from lightwell.data import load
+from lightwell.explain.evaluation import Keyed
 from lightwell.metrics.attribution import shift_auc
+from lightwell.models import saved
+from lightwell.models.autoencoders.autoencoder import AutoencoderSettings
+from lightwell.models.model import Signature
 from lightwell.studies import study
 from lightwell.studies.explanations.over_runs import over_runs
 from lightwell.studies.explanations.parts import batch, parts_of
 from lightwell.studies.explanations.published import published
+from lightwell.studies.explanations.roar import Refill
 from lightwell.studies.explanations.task import Measured
+from lightwell.studies.explanations.trust import CHECKS
+from lightwell.studies.explanations.trust import warnings as trust_warnings
 from lightwell.training import Run
 
 PAIRS = {"reconstruction~denoising", "reconstruction~inpainting", "reconstruction~classification",
@@ -83,7 +90,9 @@ def test_agreements_of_pretexts_are_means_over_runs(tmp_path):
     assert one.n == 2
     assert one.null.name == "other examples"
     assert not any(e.reference for e in found)  # another protocol
-    assert "1/d²" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert "1/d²" in page
+    assert "rank correlations tell of their ties" in page  # black pixels on a black baseline
     weights = [
         tmp_path / f"run/models/{name}_run0/model/model.safetensors" for name in ("denoising", "inpainting")
     ]
@@ -169,6 +178,8 @@ def test_published_values_stand_beside_the_same_protocol_only():
     (told,) = over_runs([Measured([one], {}) for one in rough], features).warnings
     assert "miss 20%" in told
     assert len(published()) == len({row[:4] for row in published()})
+    # Of the comparison with a classifier half widths of intervals were published, and no deviations.
+    assert {row.experiment for row in published() if row.spread is None} == {"classifier"}
 
 
 @pytest.mark.parametrize(
@@ -183,6 +194,10 @@ def test_published_values_stand_beside_the_same_protocol_only():
         ({"betas": [1, 1]}, "each once"),
         ({"runs": 0}, "out of range"),
         ({"legacy": ["anchor"]}, "legacy"),
+        ({"experiment": "roar", "encoder": "simclr"}, "models of its own"),
+        ({"experiment": "examples", "encoder": "simclr", "methods": "tracin"}, "loss of SimCLR is of pairs"),
+        ({"experiment": "roar", "training": {"devices": 2}}, "one process"),
+        ({"experiment": "trust", "methods": "deep_knn"}, "no such method here"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings, message):
@@ -215,3 +230,127 @@ def test_gradient_shap_is_mispaired_only_where_that_is_asked_for():
         whole = task.features("integrated_gradients", net).scores.ravel()
     right, wrong = (np.corrcoef(one, whole)[0, 1] for one in maps)
     assert right > 0.9 > wrong
+
+
+def test_maps_are_put_through_every_check_beside_random_scores(tmp_path):
+    found = smoke("trust", methods="saliency", test_images=10)(tmp_path / "run")
+    chance = {check: found[f"{check}.saliency"].null.value for check in CHECKS}
+    assert chance["sensitivity"] > 1.2  # two draws are at right angles: √2 of their length
+    assert chance["orthogonal_change"] == pytest.approx(2**0.5, abs=0.1)
+    assert abs(chance["randomised_weights"]) < 0.1
+    assert 0.7 < chance["infidelity"] <= 1
+    assert found["orthogonal_change.saliency"].value < 1e-4
+    assert found["sensitivity.saliency"].value < chance["sensitivity"]
+    kept = load_arrays(tmp_path / "run/representation/run0.npz")
+    for area, ends in (("deletion_auc", (0, -1)), ("insertion_auc", (-1, 0))):
+        curve = kept[f"{area}.saliency"]
+        assert found[f"{area}.saliency"].value == pytest.approx(shift_auc(kept["shares"], curve).mean())
+        assert np.allclose(curve[:, ends[0]], 0, atol=1e-5)  # the whole example
+        assert np.allclose(curve[:, ends[1]], kept[f"{area}.random"][:, ends[1]], atol=1e-5)  # nothing of it
+    assert not np.array_equal(kept["map.saliency"], kept["shuffled.saliency"])
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert "drawn anew for every question" in page
+    assert (tmp_path / "run/figures/insertion-curves.png").is_file()
+
+
+def test_a_map_that_fails_a_check_is_named():
+    null = Null("random scores", 0.9)
+    told = list(
+        trust_warnings(
+            [Estimate("randomised_weights.a", 0.8, null=null), Estimate("infidelity.b", 0.95, null=null),
+             Estimate("orthogonal_change.c", 0.2, null=null), Estimate("deletion_auc.d", 0.5, null=null),
+             Estimate("insertion_auc.e", 0.5, null=null), Estimate("sensitivity.f", 0.1, null=null)]
+        )
+    )  # fmt: skip
+    assert [text.partition(":")[0] for text in told] == ["a", "b", "c", "d"]
+
+
+def test_retraining_rebuilds_whole_examples_from_what_is_left(tmp_path):
+    tiny = {"train_images": 60, "test_images": 10, "corpus_images": 10, "training": {"epochs": 1}}
+    found = smoke("roar", methods="saliency", **tiny)(tmp_path / "run")
+    kept = load_arrays(tmp_path / "run/representation/run0.npz")
+    curve, null = kept["curve.saliency"], kept["curve.random"]
+    assert curve.shape == (1, 5)
+    assert curve[0, 0] == null[0, 0]  # nothing removed, the same weights and order
+    assert not np.allclose(curve[0, 1:], null[0, 1:], rtol=1e-6)
+    assert found["roar_auc.saliency"].value == pytest.approx(shift_auc(kept["shares"], curve)[0])
+    assert found["roar_auc.saliency"].null.value == pytest.approx(found["roar_auc.random"].value)
+    assert not list(tmp_path.glob("run/**/roar*/**/*.ckpt"))
+    assert (tmp_path / "run/figures/roar.png").is_file()
+    torch.manual_seed(0)
+    model = Refill(Signature((), (28, 28, 1), "mnist28"), AutoencoderSettings()).eval()
+    whole = torch.rand(3, 1, 28, 28)
+    model.whole = Keyed([5, 7, 9], whole)
+    left = torch.zeros(2, 1, 28, 28)
+    rebuilt = model.decode(model(left))
+    by_hand = (rebuilt - whole[[2, 0]]).square().mean()
+    assert model.losses(left, torch.tensor([9, 5]))["reconstruction"].item() == pytest.approx(by_hand.item())
+
+
+@pytest.mark.parametrize("experiment", ["features", "examples"])
+def test_simclr_stands_in_for_the_autoencoder(tmp_path, experiment):
+    chosen = smoke(experiment, encoder="simclr", network="tiny", test_images=10, corpus_images=20,
+                   simclr={"hidden": 16, "projection": 8})  # fmt: skip
+    assert "tracin" not in chosen.compared
+    found = chosen(tmp_path / "run")
+    heads = {"features": "shift_auc.saliency", "examples": "similarity_rate.top5.deep_knn"}
+    assert found[heads[experiment]].null is not None
+    assert saved.load(tmp_path / "run/models/simclr_run0/model").info.name == "simclr"
+    assert "train/nt_xent" in (tmp_path / "run/models/simclr_run0/metrics.csv").read_text()
+    assert "SimCLR" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+
+
+def test_presets_of_colour_images_explain_simclr_where_the_paper_does():
+    def of(preset, experiment, data="cifar100"):
+        return study("explanations").from_preset(preset, experiment=experiment, data=data)
+
+    for experiment in ("features", "examples"):
+        small, paper = of("small", experiment), of("paper", experiment)
+        assert (small.encoder, paper.encoder) == ("simclr", "simclr")
+        assert (paper.network, paper.optimizer.name, paper.training.batch_size) == ("resnet18", "sgd", 512)
+        assert of("paper", experiment, "mnist").encoder == "autoencoder"
+    assert of("paper", "pretexts").encoder == "autoencoder"
+    assert of("paper", "pretexts").network == "cifar32"
+
+
+QUIRKS = {
+    "anchors": ("features", "gradient_shap", "shift_auc.gradient_shap.early"),
+    "squared_shift": ("features", "gradient_shap", "shift_auc.gradient_shap.early"),
+    "inverse_square": ("pretexts", "deep_knn", "agreement.pearson.deep_knn.reconstruction~denoising"),
+    "raw_inputs": ("pretexts", "deep_knn", "agreement.pearson.deep_knn.reconstruction~denoising"),
+    "lissa": ("examples", "influence,gradient_product", "agreement.spearman.influence~gradient_product"),
+    "simplex": ("examples", "simplex", "residual.simplex"),
+}
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory):
+    made = {}
+
+    def found(experiment, method, *legacy):
+        key = (experiment, method, legacy)
+        if key not in made:
+            # Influence has no curvature to divide by before something is learned.
+            learned = {
+                "train_images": 300,
+                "training": {"epochs": 5, "batch_size": 30},
+                "optimizer": {"lr": 3e-3},
+            }
+            short = learned if experiment == "examples" else {"train_images": 60, "training": {"epochs": 1}}
+            chosen = smoke(experiment, methods=method, legacy=list(legacy), test_images=2, corpus_images=8,
+                           **short)  # fmt: skip
+            made[key] = chosen(tmp_path_factory.mktemp("quirk") / "run")
+        return made[key]
+
+    return found
+
+
+@pytest.mark.parametrize("quirk", QUIRKS)
+def test_each_quirk_changes_its_number(numbers, quirk):
+    experiment, method, name = QUIRKS[quirk]
+    plain, quirky = (numbers(experiment, method, *legacy)[name].value for legacy in ((), (quirk,)))
+    assert quirky != pytest.approx(plain, rel=1e-3)
+    if quirk == "lissa":
+        assert quirky > 0.99  # a plain product of gradients
+    if quirk == "simplex":
+        assert quirky > 0.2 > plain

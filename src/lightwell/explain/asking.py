@@ -1,18 +1,21 @@
-"""What all explanations share: the check of inputs and attributions, and codes within a budget of memory."""
+"""What all explanations share: checks of inputs and attributions, keys of draws, codes within a budget."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.explain.borrowed import Encoder, as_codes
+
+Keys = NDArray[np.int64]
 
 Explainer = Callable[[Encoder, Tensor], Any]
 """Attributes a batch B×C×H×W: returns numbers of that shape, or something that has them as ``scores``."""
@@ -107,6 +110,30 @@ def as_scores(given: Any, inputs: Tensor, where: str = "scores") -> NDArray[np.f
     if not np.isfinite(array).all():
         raise DataError("an attribution is not finite", where=where)
     return array.astype(np.float32, copy=False)
+
+
+def keys_of(inputs: Tensor, ids: ArrayLike | None) -> Keys:
+    """Return what the draws of each example depend on: its id, or else its content.
+
+    Raises
+    ------
+    DataError
+        If there is not one integer an example.
+
+    Examples
+    --------
+    >>> keys_of(torch.zeros(2, 1), [7, 9]).tolist()
+    [7, 9]
+    """
+    if ids is None:
+        raw = (np.ascontiguousarray(row).tobytes() for row in inputs.cpu().numpy())
+        return np.array([int.from_bytes(hashlib.sha256(r).digest()[:8], "big") >> 1 for r in raw], np.int64)
+    given = np.asarray(ids)
+    if given.shape != (len(inputs),) or given.dtype.kind not in "iu":
+        raise DataError(
+            "ids do not fit the inputs", where="ids", expected=f"{len(inputs)} integers", got=given.shape
+        )
+    return given.astype(np.int64)
 
 
 @torch.no_grad()

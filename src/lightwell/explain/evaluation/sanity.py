@@ -16,11 +16,10 @@ from torch import Tensor, nn
 
 from lightwell.core.errors import ConfigError
 from lightwell.core.seeds import generator, keyed_uniforms, torch_generator
-from lightwell.explain.asking import Explainer, as_scores, check_batch, encode
+from lightwell.explain.asking import Explainer, as_scores, check_batch, encode, keys_of
 from lightwell.explain.borrowed import Encoder, as_codes, borrowed, networks_of
 from lightwell.explain.evaluation.agreement import image_pearson, sizes
 from lightwell.explain.features.baselines import Baseline, baseline_for
-from lightwell.explain.features.question import keys_of
 from lightwell.explain.targets import SelfSimilarity, Target
 
 Floats = NDArray[np.float64]
@@ -157,7 +156,14 @@ def infidelity(
     return Infidelity(np.square(said - done).mean(axis=0), relative)
 
 
-def randomised_weights(encoder: Encoder, explain: Explainer, inputs: Tensor, *, seed: int = 0) -> Floats:
+def randomised_weights(
+    encoder: Encoder,
+    explain: Explainer,
+    inputs: Tensor,
+    *,
+    baseline: Baseline | None = None,
+    seed: int = 0,
+) -> Floats:
     """Return how much of each explanation is left when the weights are shuffled, (n,): Pearson of the sizes.
 
     Near 0 for an explanation of what was learned; high for one that shows the input (Adebayo et al., NeurIPS
@@ -170,6 +176,8 @@ def randomised_weights(encoder: Encoder, explain: Explainer, inputs: Tensor, *, 
         With weights; a function has none to shuffle.
     explain, inputs
         As the module says; B×C×H×W.
+    baseline : {"zero", "blur"} or Tensor, optional
+        Pixels that equal it are left out: against it their scores are 0, whatever the weights.
     seed : int
         Of the shuffling.
 
@@ -198,7 +206,10 @@ def randomised_weights(encoder: Encoder, explain: Explainer, inputs: Tensor, *, 
         for weight in other.parameters():
             order = torch.randperm(weight.numel(), generator=draw).to(weight.device)
             weight.copy_(weight.flatten()[order].view_as(weight))
-    found = image_pearson(sizes(explain(encoder, x), x), sizes(explain(other, x), x))
+    live = None
+    if baseline is not None:
+        live = (x != baseline_for(x, baseline)).any(dim=1).flatten(1).cpu().numpy()
+    found = image_pearson(sizes(explain(encoder, x), x), sizes(explain(other, x), x), live)
     return np.nan_to_num(found, nan=0.0)
 
 

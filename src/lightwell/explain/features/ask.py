@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from lightwell.core.errors import ConfigError, nearest
-from lightwell.explain.asking import check_batch, encode
+from lightwell.explain.asking import check_batch, encode, keys_of
 from lightwell.explain.borrowed import Encoder, borrowed
 from lightwell.explain.features.attribution import Attribution, Floats
 from lightwell.explain.features.baselines import Baseline, baseline_for
 from lightwell.explain.features.methods import FEATURES, FeatureMethod
-from lightwell.explain.features.question import Question, Scored, keys_of
+from lightwell.explain.features.question import Question, Scored
 from lightwell.explain.targets import SelfSimilarity, Target
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 from torch import Tensor, nn
 
 from lightwell.core.errors import DataError
 from lightwell.core.seeds import keyed_uniforms
+from lightwell.explain.asking import Keys
 from lightwell.explain.borrowed import Encoder, as_codes
 from lightwell.explain.targets import Target
-
-Keys = NDArray[np.int64]
 
 
 class Scored(nn.Module):
@@ -167,25 +163,6 @@ def relative_length(part: Tensor, whole: Tensor) -> Tensor:
     """Return the Euclidean length (B,) of each row of a part over that of the whole; 0 where both are 0."""
     off, length = (t.reshape(len(t), -1).square().sum(dim=1).sqrt() for t in (part, whole))
     return off / length.clamp(min=1e-30)
-
-
-def keys_of(inputs: Tensor, ids: ArrayLike | None) -> Keys:
-    """Return what the draws of each example depend on: its id, or else its content.
-
-    Raises
-    ------
-    DataError
-        If there is not one integer an example.
-    """
-    if ids is None:
-        raw = (np.ascontiguousarray(row).tobytes() for row in inputs.cpu().numpy())
-        return np.array([int.from_bytes(hashlib.sha256(r).digest()[:8], "big") >> 1 for r in raw], np.int64)
-    given = np.asarray(ids)
-    if given.shape != (len(inputs),) or given.dtype.kind not in "iu":
-        raise DataError(
-            "ids do not fit the inputs", where="ids", expected=f"{len(inputs)} integers", got=given.shape
-        )
-    return given.astype(np.int64)
 
 
 def keyed_normals(question: Question, *purpose: str | int) -> Tensor:

@@ -14,6 +14,7 @@ from lightwell.report.figures import attributions
 from lightwell.report.figures.examples import pixels, unit_sheet
 from lightwell.studies.explanations.pictures import Beside, neighbour_figure, overlay_figures, samples
 from lightwell.studies.explanations.stored import Stored
+from lightwell.studies.explanations.trust import CHECKS
 
 _PRETEXTS = ["reconstruction", "denoising", "inpainting", "classification"]
 _KINDS = {
@@ -23,13 +24,18 @@ _KINDS = {
 }
 
 
+_CHECKS_SAID = (
+    "Medians over examples; 0 is best. Sensitivity: largest change of a map under small noise, as a part of "
+    "its length. Infidelity: what the scores of removed pixels leave unexplained of the effect, after the "
+    "best scale; 1 tells nothing. Randomised weights: correlation with the map after the weights are "
+    "shuffled, on pixels other than the baseline. Orthogonal change: change of the map when the code is "
+    "turned. Random scores are drawn anew for every question."
+)
+
+
 def features(stored: Stored) -> list[Section]:
     """Return the removal curves and the maps."""
-    shares = stored.runs[0]["shares"]
-    curves = {}
-    for name in stored.those("curve."):
-        curve = RemovalCurve(shares, stored.pooled(f"curve.{name}"))
-        curves[name] = (shares, curve.mean, curve.error)
+    curves, shares = _curves(stored, "curve."), stored.runs[0]["shares"]
     squared = "squared_shift" in stored.settings["legacy"]
     measure = "squared shift of the code" if squared else "shift of the code"
     shown = Figure(
@@ -62,7 +68,7 @@ def examples(stored: Stored) -> list[Section]:
             panels[panel][name] = list(zip(100 * shares, rates.mean(axis=0), spread, strict=True))
     rates_figure = Figure(
         "similarity_rates",
-        figures.along(panels, "share of the training examples, %"),
+        figures.along(panels, "share of the training examples, %", "share of the same class"),
         "Share of the most (least) important training examples that have the class of the explained one. "
         f"At 100 % all are counted: {base:.3f}, the base rate. Bars: standard deviation over runs.",
         f"Curves of {len(panels['most important'])} methods that meet at {base:.3f}.",
@@ -80,7 +86,23 @@ def examples(stored: Stored) -> list[Section]:
     residuals = [e.name for e in stored.findings if e.name.startswith(("residual.", "gap."))]
     blocks: list[Block] = [rates_figure]
     blocks += [Numbers(stored.findings, residuals)] if residuals else []
-    return [Section("Are they of the same class", tuple(blocks)), Section("Who they are", tuple(sheets))]
+    return [
+        Section("Are they of the same class", tuple(blocks)),
+        *_of_methods(stored),
+        Section("Who they are", tuple(sheets)),
+    ]
+
+
+def _of_methods(stored: Stored) -> list[Section]:
+    names = list(stored.those("most.inputs."))
+    pair = f"agreement.spearman.{names[0]}~{names[-1]}"
+    if pair not in stored.findings:  # a single method, or a run of before
+        return []
+    values, errors = stored.matrix("agreement.spearman", names)
+    drawn = attributions.agreement_matrix(values, names, errors)
+    caption = "Spearman's rank correlation of the scores of two methods; ± half the 95 % interval."
+    figure = Figure("agreement_of_methods", drawn, caption, f"Matrix of {len(names)} methods.")
+    return [Section("Do the methods agree", (figure,))]
 
 
 def pretexts(stored: Stored) -> list[Section]:
@@ -178,6 +200,66 @@ def classifier(stored: Stored) -> list[Section]:
     return [Section("Do they agree", (table,)), Section("The maps", tuple(maps))]
 
 
+def trust(stored: Stored) -> list[Section]:
+    """Return what the checks found, the curves, and the maps beside those of shuffled weights."""
+    methods = list(stored.those("map."))
+    found = [[stored.findings[f"{check}.{method}"] for check in CHECKS] for method in methods]
+    rows = [(method, *(e.value for e in own)) for method, own in zip(methods, found, strict=True)]
+    chance = (e.null.value if e.null else None for e in found[0])
+    table = Table(
+        ("method", *(check.replace("_", " ") for check in CHECKS)), (*rows, ("random scores", *chance)),
+        _CHECKS_SAID,
+    )  # fmt: skip
+    blocks: list[Block] = [table]
+    for area, change, good in (("deletion_auc", "removed", "higher"), ("insertion_auc", "put back", "lower")):
+        curves = _curves(stored, f"{area}.")
+        drawn = attributions.shift_curves(curves, "1 - cosine with the whole's code", change)
+        caption = f"Distance of the code from that of the whole example as pixels are {change}, the most "
+        caption += (
+            f"important first; {good} is better. Bands: 95 % intervals of the mean over examples and runs."
+        )
+        alt = f"Curves of {len(curves)} methods."
+        blocks.append(Figure(area.replace("auc", "curves"), drawn, caption, alt))
+    beside: dict[str, NDArray[Any]] = {}
+    for method in methods:
+        beside |= {
+            method: stored.those("map.")[method],
+            f"shuffled {method}": stored.those("shuffled.")[method],
+        }
+    maps = overlay_figures(
+        stored.runs[0]["inputs"], beside, stored.titles,
+        "Each method asked about the encoder, and about a copy of it with shuffled weights; first run. A map "
+        "that stays is of the input, not of what was learned.",
+    )  # fmt: skip
+    return [Section("The checks", tuple(blocks)), Section("Without the weights", tuple(maps))]
+
+
+def roar(stored: Stored) -> list[Section]:
+    """Return the error after training without what was called important, and the maps."""
+    curves = _curves(stored, "curve.")
+    drawn = attributions.shift_curves(curves, "error of rebuilding the whole")
+    caption = (
+        "Error on held-out examples of autoencoders that were trained to rebuild whole examples from what "
+    )
+    caption += (
+        "is left, one training a point and run; 0 is a whole input. Higher: more was lost that nothing else "
+    )
+    caption += "tells. Bands: 95 % intervals over runs."
+    figure = Figure("roar", drawn, caption, f"Curves of {len(curves)} methods.")
+    maps = overlay_figures(
+        stored.runs[0]["inputs"], stored.those("map."), stored.titles, "What was removed by; first run."
+    )
+    return [Section("What retraining cannot mend", (figure,)), Section("The maps", tuple(maps))]
+
+
+def _curves(stored: Stored, prefix: str) -> dict[str, tuple[Any, Any, Any]]:
+    """Return shares, means and half intervals over all rows of each curve whose name begins so."""
+    shares = stored.runs[0]["shares"]
+    found = {name: RemovalCurve(shares, stored.pooled(prefix + name)) for name in stored.those(prefix)}
+    return {name: (shares, curve.mean, curve.error) for name, curve in found.items()}
+
+
 SECTIONS: dict[str, Callable[[Stored], list[Section]]] = {
-    draw.__name__: draw for draw in (features, examples, pretexts, units, visualisation, classifier)
+    draw.__name__: draw
+    for draw in (features, examples, pretexts, units, visualisation, classifier, trust, roar)
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +14,22 @@ from lightwell.core.dataset import Dataset
 from lightwell.core.findings import Estimate
 from lightwell.core.seeds import generator
 from lightwell.explain.examples import EXAMPLES, RECONSTRUCTION, ExampleImportance, importance, own_loss
+from lightwell.metrics.agreement import agreements
 from lightwell.metrics.attribution import similarity_estimates, similarity_rates
 from lightwell.studies.explanations.parts import batch
 from lightwell.studies.explanations.pictures import Beside
-from lightwell.studies.explanations.task import PICTURED, Measured, Task, Wanted, encoder_part, errors
-
-if TYPE_CHECKING:
-    from lightwell.studies.explanations.study import Explanations
+from lightwell.studies.explanations.task import PICTURED, Measured, Task, encoder_part, errors
 
 MOST, LEAST = 5, 3  # training examples beside each explained one
 _LEGACY = {"influence": ("lissa", "legacy_influence"), "simplex": ("simplex", "legacy_simplex")}
-_ROUGH = 0.5
-
-
-def models(study: Explanations) -> dict[str, Wanted]:
-    """Return the one model: an autoencoder."""
-    return {"autoencoder": Wanted("autoencoder", study.autoencoder)}
+_ROUGH, _PUBLISHED_BATCH = 0.5, 300
 
 
 def measure(task: Task) -> Measured:
     """Ask each method, and compare classes."""
-    model, parts = task.models["autoencoder"], task.parts
+    model, parts = task.model, task.parts
     train, test = batch(parts.corpus), task.inputs
-    steps = task.steps["autoencoder"]
+    (steps,) = task.steps.values()
     found = {m: ask(m, model, train, test, task.study.legacy, steps) for m in task.methods}
     random = generator(task.seed, "random examples").random((parts.test.n, parts.corpus.n))
     scores = {method: one.scores for method, one in found.items()} | {"random": random}
@@ -51,7 +45,17 @@ def measure(task: Task) -> Measured:
         estimates += errors(method, one.error)
         for end, chosen in ends(one.scores[rows], parts.corpus).items():
             arrays |= {f"{end}.inputs.{method}": chosen.inputs, f"{end}.words.{method}": chosen.words}
+    pairs = combinations(found.items(), 2)
+    estimates += [_agreement(*first, *second, task.seed) for first, second in pairs]
     return Measured(estimates, arrays)
+
+
+def _agreement(a: str, first: ExampleImportance, b: str, second: ExampleImportance, seed: int) -> Estimate:
+    """Return how far two methods rank alike, NaN where one ranks nothing."""
+    sets = {a: first.scores, b: second.scores}
+    if any(len(np.unique(scores)) == 1 for scores in sets.values()):
+        return Estimate(f"agreement.spearman.{a}~{b}", float("nan"), higher_is_better=None)
+    return agreements(sets, "spearman", seed=seed)[0]
 
 
 def ask(
@@ -85,6 +89,8 @@ def ask(
         options = {"loss": RECONSTRUCTION if squared else own_loss, "part": encoder_part(model)}
         if name == "influence" and not squared:  # Gauss-Newton is for squares
             options["curvature"] = "hessian"
+    if name == "legacy_influence":  # its draws with replacement need no more than there are
+        options["batch_size"] = min(_PUBLISHED_BATCH, len(train))
     if name == "tracin":
         options["checkpoints"] = steps or [model]
     if name == "deep_knn" and "inverse_square" in legacy:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from lightwell.studies.explanations import classifier, examples, features, pretexts, units, visualisation
-from lightwell.studies.explanations.task import Experiment
+from lightwell.studies.explanations import (
+    classifier,
+    examples,
+    features,
+    pretexts,
+    roar,
+    trust,
+    units,
+    visualisation,
+)
+from lightwell.studies.explanations.task import Experiment, one_encoder
 
 _FEATURES = ("integrated_gradients", "gradient_shap", "saliency")
 
@@ -12,13 +21,13 @@ EXPERIMENTS: dict[str, Experiment] = {
         "Consistency of features",
         "If the pixels an attribution ranks first made a code what it is, the code moves far without them: "
         "further than without as many pixels at random.",
-        features.models, _FEATURES, features.measure, features.warnings,
+        one_encoder, _FEATURES, features.measure, features.warnings,
     ),
     "examples": Experiment(
         "Consistency of examples",
         "If a code is built from training examples, those that count most for it should be of its class more "
         "often than the training examples are at large.",
-        examples.models, ("tracin", "influence", "simplex", "deep_knn", "cosine_knn"), examples.measure,
+        one_encoder, ("tracin", "influence", "simplex", "deep_knn", "cosine_knn"), examples.measure,
         examples.warnings,
     ),
     "pretexts": Experiment(
@@ -41,5 +50,17 @@ EXPERIMENTS: dict[str, Experiment] = {
         "Encoder against classifier",
         "Can what matters for a code stand for what matters for the class that is read from it?",
         classifier.models, _FEATURES, classifier.measure,
+    ),
+    "trust": Experiment(
+        "Can the maps be trusted?",
+        "A map worth its name holds under small noise, foretells what removal does, is lost with the "
+        "weights, and stays the same when the code is turned.",
+        one_encoder, _FEATURES, trust.measure, trust.warnings,
+    ),
+    "roar": Experiment(
+        "Remove and retrain",
+        "If the pixels an attribution ranks first carry what is special, an autoencoder trained without them "
+        "rebuilds whole examples worse than one trained without as many pixels at random.",
+        roar.models, _FEATURES, roar.measure, roar.warnings,
     ),
 }  # fmt: skip

@@ -20,7 +20,7 @@ from lightwell.explain.borrowed import borrowed
 from lightwell.explain.examples import EXAMPLES, ExampleImportance
 from lightwell.explain.features import FEATURES, Attribution, attribute
 from lightwell.explain.features.baselines import Baseline
-from lightwell.explain.targets import Target
+from lightwell.explain.targets import SelfSimilarity, Target
 from lightwell.explain.units import unit_saliency
 from lightwell.metrics.agreement import agreements
 from lightwell.report import Block, Figure, Note, Page, Section, Table, Text, findings_table
@@ -67,6 +67,8 @@ class Asked:
         What is compared with.
     seed : int
         Of all draws.
+    positions : sequence of int
+        What the page calls the explained examples by; their ids by default.
     """
 
     encoder: nn.Module
@@ -78,6 +80,7 @@ class Asked:
     axes: Sequence[Axis] = ()
     baseline: Baseline = "zero"
     seed: int = 0
+    positions: Sequence[int] = ()
 
 
 @dataclass
@@ -174,7 +177,8 @@ def page(done: Explained) -> Page:
     """Return the page."""
     asked = done.asked
     names = [*asked.rows.class_names, "no class"]
-    titles = [f"{i}: {names[c]}" for i, c in zip(np.asarray(asked.rows.ids), asked.rows.labels, strict=True)]
+    called = asked.positions or np.asarray(asked.rows.ids).tolist()
+    titles = [f"{i}: {names[c]}" for i, c in zip(called, asked.rows.labels, strict=True)]
     inputs = np.array(asked.rows.inputs[:])
     maps = overlay_figures(
         inputs, {method: one.pixels for method, one in done.maps.items()}, titles,
@@ -218,6 +222,11 @@ def _errors(done: Explained) -> Table:
 
 def _examples(done: Explained, inputs: NDArray[Any], titles: Sequence[str]) -> list[Block]:
     blocks: list[Block] = []
+    if done.examples and done.asked.target.name != SelfSimilarity().name:
+        target = done.asked.target.name
+        blocks.append(
+            Note("info", f"These are of the whole code, not of '{target}': examples have no target.")
+        )
     for method, one in done.examples.items():
         found = ends(one.scores, done.asked.corpus)
         blocks.append(neighbour_figure(inputs, titles, found["most"], found["least"], method))

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightwell.core.findings import Estimate
 from lightwell.explain.evaluation import RemovalCurve, removal_curves, shift_estimates
-from lightwell.studies.explanations.task import PICTURED, Measured, Task, Wanted, errors
-
-if TYPE_CHECKING:
-    from lightwell.studies.explanations.study import Explanations
+from lightwell.studies.explanations.task import PICTURED, Measured, Task, errors
 
 EARLY = 0.2  # the shares up to here tell methods apart; when nearly all is removed they meet
 _ROUGH = 0.1
 
 
-def models(study: Explanations) -> dict[str, Wanted]:
-    """Return the one model: an autoencoder, denoising unless the settings say otherwise."""
-    return {"autoencoder": Wanted("autoencoder", study.autoencoder)}
-
-
 def measure(task: Task) -> Measured:
     """Attribute, remove and measure how far codes move."""
-    model, inputs, baseline = task.models["autoencoder"], task.inputs, task.baseline
+    model, inputs, baseline = task.model, task.inputs, task.baseline
     found = {method: task.features(method, model) for method in task.methods}
     curves = removal_curves(
         model, inputs, found, measure="squared" if "squared_shift" in task.study.legacy else "norm",

@@ -17,6 +17,8 @@ _HEADS = {
     "units": ("unit_overlap.pearson.",),
     "visualisation": (),
     "classifier": ("agreement.pearson.",),
+    "trust": ("infidelity.", "randomised_weights."),
+    "roar": ("roar_auc.",),
 }
 _QUIRKS = {
     "anchors": "Gradient SHAP pairs each place with the anchor of another example, as published: "
@@ -39,7 +41,8 @@ def build(folder: Path) -> Page:
     summary: list[Block] = [Numbers(found, heads[:8])] if _HEADS[name] and heads else []
     summary += [Note("verdict", verdict) for verdict in _verdict(name, stored)]
     summary += [*stored.warnings, *(Note("info", _QUIRKS[quirk]) for quirk in settings["legacy"])]
-    shown = f"{settings['network']}, epochs {settings['training']['epochs']}, seed {settings['seed']}"
+    asked = "SimCLR, " if settings.get("encoder") == "simclr" else ""  # older runs know autoencoders only
+    shown = f"{asked}{settings['network']}, epochs {settings['training']['epochs']}, seed {settings['seed']}"
     return Page(
         title=f"{experiment.title}: {stored.data.get('name', 'data')}",
         lead=experiment.lead,
@@ -95,7 +98,7 @@ def _training(stored: Stored) -> Section:
             curves |= {
                 f"{told}/{key.rpartition('/')[2]}": values + [float("nan")] * (longest - len(values))
                 for key, values in logged.items()
-                if key in ("train/reconstruction", "train/cross_entropy")
+                if key in ("train/reconstruction", "train/cross_entropy", "train/nt_xent")
             }
     if len(curves) < 2:
         return Section("Training", (Note("info", "The logs of the trainings are gone."),))

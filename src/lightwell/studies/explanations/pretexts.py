@@ -12,7 +12,7 @@ from lightwell.models.classifiers.softmax import SoftmaxSettings
 from lightwell.studies.explanations.examples import ask
 from lightwell.studies.explanations.features import few
 from lightwell.studies.explanations.parts import batch
-from lightwell.studies.explanations.task import Measured, Task, Wanted, errors
+from lightwell.studies.explanations.task import Measured, Task, Wanted, errors, tied
 
 if TYPE_CHECKING:
     from lightwell.studies.explanations.study import Explanations
@@ -34,11 +34,13 @@ def measure(task: Task) -> Measured:
     """Explain each encoder by each method and correlate."""
     estimates: list[Estimate] = []
     arrays = task.pictured()
+    warnings: list[str] = []
     for method in task.methods:
         if method in FEATURES:
             found = {name: task.features(method, model) for name, model in task.models.items()}
             sets: dict[str, Any] = {name: one.pixels for name, one in found.items()}
             kinds: tuple[Kind, ...] = ("pearson", "spearman")
+            warnings += [f"{method}: {text}" for text in tied(sets.values(), "no encoder")]
             for name, one in found.items():
                 estimates += [replace(e, name=f"{e.name}.{name}") for e in errors(method, one.error)]
             arrays |= {f"map.{method}.{name}": few(one.pixels) for name, one in found.items()}
@@ -47,7 +49,7 @@ def measure(task: Task) -> Measured:
         for kind in kinds:
             made = agreements(sets, kind, absolute=method in FEATURES, seed=task.seed)
             estimates += [replace(e, name=_named(e.name, method)) for e in made]
-    return Measured(estimates, arrays)
+    return Measured(estimates, arrays, warnings)
 
 
 def _examples(task: Task, method: str) -> dict[str, Any]:

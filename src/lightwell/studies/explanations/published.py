@@ -15,14 +15,14 @@ from lightwell.core.findings import Reference
 
 
 class Published(NamedTuple):
-    """A mean over runs with its standard deviation, and where it stands."""
+    """A mean over runs with its standard deviation (None where none was published), and where it stands."""
 
     experiment: str
     data: str
     finding: str
     team: str
     value: float
-    spread: float
+    spread: float | None
 
 
 @cache
@@ -36,7 +36,10 @@ def published() -> tuple[Published, ...]:
     """
     with (Path(__file__).parent / "published.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))[1:]
-    return tuple(Published(e, d, f, t, float(value), float(spread)) for e, d, f, t, value, spread in rows)
+    return tuple(
+        Published(e, d, f, t, float(value), float(spread) if spread else None)
+        for e, d, f, t, value, spread in rows
+    )
 
 
 def of_finding(experiment: str, data: str, finding: str) -> list[Published]:

@@ -21,6 +21,7 @@ from lightwell.data import load
 from lightwell.explain.examples import EXAMPLES
 from lightwell.models import saved
 from lightwell.models.autoencoders.autoencoder import AutoencoderSettings
+from lightwell.models.autoencoders.simclr import SimclrSettings
 from lightwell.models.concepts.vae import VaeSettings
 from lightwell.models.model import Model
 from lightwell.models.optimizer import OptimizerSettings
@@ -32,11 +33,13 @@ from lightwell.studies.explanations.over_runs import over_runs
 from lightwell.studies.explanations.parts import Parts, parts_of
 from lightwell.studies.explanations.task import Measured, Task, Wanted, check_methods
 from lightwell.studies.learning import Recipe, signature_of
-from lightwell.studies.writing import conclude, model_card, record_data
+from lightwell.studies.writing import conclude, join_metrics, model_card, record_data
 from lightwell.training import Run, TrainingSettings
 from lightwell.training.run import log
 
-ExperimentName = Literal["features", "examples", "pretexts", "units", "visualisation", "classifier"]
+ExperimentName = Literal[
+    "features", "examples", "pretexts", "units", "visualisation", "classifier", "trust", "roar"
+]
 Quirk = Literal["anchors", "squared_shift", "inverse_square", "lissa", "simplex", "raw_inputs"]
 
 
@@ -46,10 +49,13 @@ class Explanations(Study):
 
     Attributes
     ----------
-    experiment : {"features", "examples", "pretexts", "units", "visualisation", "classifier"}
+    experiment : {"features", "examples", "pretexts", "units", "visualisation", "classifier", "trust", "roar"}
         The question: do codes move without what was called important; are important examples of the same
         class; do encoders of other tasks agree; do units of VAEs look at different places; what does each
-        unit want; does the encoder agree with the classifier on it.
+        unit want; does the encoder agree with the classifier on it; do maps stand noise, other weights and a
+        turned code; does an autoencoder trained without what was called important rebuild less.
+    encoder : {"autoencoder", "simclr"}
+        What ``features``, ``examples`` and ``trust`` explain; the other experiments have models of their own.
     data : str
         Name of a data set (``lightwell data list``) or a path.
     data_dir : Path or None
@@ -76,6 +82,8 @@ class Explanations(Study):
         ``lstm`` for autoencoders of series.
     autoencoder : AutoencoderSettings
         Of the autoencoders; ``pretexts`` sets the pretext itself, and the classifier takes the latents.
+    simclr : SimclrSettings
+        Of SimCLR, whose code is the network's features.
     vae : VaeSettings
         Of the VAEs, whose beta and terms the experiment sets.
     betas : list of float
@@ -102,6 +110,7 @@ class Explanations(Study):
     title: ClassVar[str] = "Explain encoders without labels; measure what the explanations are worth."
 
     experiment: ExperimentName = "features"
+    encoder: Literal["autoencoder", "simclr"] = "autoencoder"
     data: str = "mnist-mini"
     data_dir: Path | None = None
     normal: str = ""
@@ -114,6 +123,7 @@ class Explanations(Study):
     baseline: str = "zero"
     network: str = "mnist28"
     autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
+    simclr: SimclrSettings = field(default_factory=SimclrSettings)
     vae: VaeSettings = field(default_factory=VaeSettings)
     betas: tuple[float, ...] = (1.0, 5.0, 10.0)
     climb_steps: int = 256
@@ -129,13 +139,7 @@ class Explanations(Study):
             "validation", train_images=10, corpus_images=2, test_images=2, image_size=4, climb_steps=1,
             checkpoint_every=1, runs=1,
         )  # fmt: skip
-        named = check_methods(self.methods, EXPERIMENTS[self.experiment].methods)
-        gradients = [m for m in named if m in EXAMPLES and EXAMPLES[m].reads == "gradients"]
-        if self.experiment == "pretexts" and gradients:
-            raise ConfigError(
-                "the classifier has no loss without labels", where="methods", got=gradients[0],
-                fix="Take methods that read codes: deep_knn, cosine_knn, simplex.",
-            )  # fmt: skip
+        self._check_models()
         kind, _, _ = self.baseline.partition(":")
         if self.baseline not in ("zero", "blur") and kind != "mean":
             raise ConfigError(
@@ -144,6 +148,34 @@ class Explanations(Study):
             )  # fmt: skip
         if not self.betas or min(self.betas) <= 0 or len(set(self.betas)) < len(self.betas):
             raise ConfigError("weights are above 0, each once", where="betas", got=self.betas)
+
+    def _check_models(self) -> None:
+        if self.encoder == "simclr" and self.experiment not in ("features", "examples", "trust"):
+            raise ConfigError(
+                "this experiment has models of its own", where="encoder", got=f"simclr for {self.experiment}",
+                fix="SimCLR is for features, examples and trust.",
+            )  # fmt: skip
+        gradients = [method for method in self.compared if _reads_gradients(method)]
+        if gradients and (self.experiment == "pretexts" or self.encoder == "simclr"):
+            pairs = "the loss of SimCLR is of pairs: no example has one of its own"
+            raise ConfigError(
+                pairs if self.encoder == "simclr" else "the classifier has no loss without labels",
+                where="methods", got=gradients[0],
+                fix="Take methods that read codes: deep_knn, cosine_knn, simplex.",
+            )  # fmt: skip
+        if self.experiment == "roar" and self.training.devices > 1:
+            raise ConfigError(
+                "trainings of roar run in one process", where="training.devices", expected=1,
+                got=self.training.devices,
+            )  # fmt: skip
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The methods that are compared: those asked for, else the usual ones that suit the encoder."""
+        usual = EXPERIMENTS[self.experiment].methods
+        if self.encoder == "simclr":
+            usual = tuple(method for method in usual if not _reads_gradients(method))
+        return check_methods(self.methods, usual)
 
     @property
     def label(self) -> str:
@@ -161,7 +193,7 @@ class Explanations(Study):
             run, parts.train.name, parts.all.values(), {n: part.n for n, part in parts.all.items()},
             classes=list(parts.train.class_names),
         )  # fmt: skip
-        methods = check_methods(self.methods, experiment.methods)
+        methods = self.compared
         done: list[Measured] = []
         trainings: list[Path] = []
         for number in range(self.runs):
@@ -169,7 +201,7 @@ class Explanations(Study):
             trainings += [run.path("models", f"{n}_run{number}", "metrics.csv") for n in wanted]
             if run.follower:
                 continue
-            tables.join_metrics(run.path("metrics.csv"), trainings)
+            join_metrics(run.path("metrics.csv"), trainings)
             done.append(experiment.measure(task))
             save_arrays(run.path("representation", f"run{number}.npz"), dict(done[-1].arrays))
             log.info("run %d of %d: measured", number + 1, self.runs)
@@ -224,7 +256,7 @@ class Explanations(Study):
             if not run.follower:
                 said = f"Trained as '{name}' on {parts.train.name}, run {number}, seed {self.seed}."
                 saved.save(models[name], folder / "model", card=model_card(models[name], said))
-        return Task(self, parts, models, steps, methods, self.seed + number)
+        return Task(self, parts, models, steps, methods, derive(self.seed, "run", number) % 2**31)
 
     def _keeper(self, folder: Path) -> Callable[[LightningModule, int], None]:
         def keep(model: LightningModule, epoch: int) -> None:
@@ -233,6 +265,10 @@ class Explanations(Study):
                 write_bytes(folder / "steps" / f"{epoch:05}.safetensors", as_bytes(weights))
 
         return keep
+
+
+def _reads_gradients(method: str) -> bool:
+    return method in EXAMPLES and EXAMPLES[method].reads == "gradients"
 
 
 def _forget(folder: Path) -> None:

@@ -10,7 +10,6 @@ from lightwell.core.files import write_table
 from lightwell.core.findings import Findings
 from lightwell.studies.explanations.published import of_finding
 from lightwell.studies.explanations.task import Measured
-from lightwell.training.history import read_history
 
 if TYPE_CHECKING:
     from lightwell.studies.explanations.study import Explanations
@@ -22,17 +21,16 @@ def write(folder: Path, found: Findings, done: Sequence[Measured], study: Explan
     rows = [[name, *(float(one.estimates[i].value) for one in done)] for i, name in enumerate(names)]
     write_table(folder / "runs.csv", ["finding", *(f"run {i}" for i in range(len(done)))], rows)
     others = [
-        [e.name, e.value, "" if e.null is None else e.null.value, row.team, row.value, row.spread]
+        [
+            e.name,
+            e.value,
+            "" if e.null is None else e.null.value,
+            row.team,
+            row.value,
+            row.spread if row.spread is not None else "",
+        ]
         for e in found
         for row in of_finding(study.experiment, study.data.removesuffix("-mini"), e.name)
     ]
     columns = ["finding", "here", "null", "team", "published", "standard deviation"]
     write_table(folder / "published.csv", columns, others)
-
-
-def join_metrics(path: Path, trainings: Sequence[Path]) -> None:
-    """Write what all trainings logged into one table, a column for which it was."""
-    logs = {log.parent.name: read_history(log) for log in trainings if log.is_file()}
-    columns = list(dict.fromkeys(key for rows in logs.values() for row in rows for key in row))
-    cells = [[name, *(row.get(key, "") for key in columns)] for name, rows in logs.items() for row in rows]
-    write_table(path, ["model", *columns], cells)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.findings import Estimate
 from lightwell.explain.borrowed import Encoder
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 PICTURED = 4
 """Explained examples that the page shows."""
-_PUBLISHED_BATCH, _PUBLISHED_DRAWS, _ROWS = 300, 5, 512
+TIED = 0.3
+"""Share of values that are 0, above which a rank correlation tells of ties."""
+_PUBLISHED_BATCH, _PUBLISHED_DRAWS, _ROWS = {"autoencoder": 300, "simclr": 25}, 5, 512
 
 
 class Wanted(NamedTuple):
@@ -117,15 +120,40 @@ class Task:
         """What a removed value becomes."""
         return baseline_named(self.study.baseline, self.parts)
 
-    def features(self, method: str, encoder: Encoder, target: Target | None = None) -> Attribution:
-        """Return which parts of each explained example matter, in the published form if asked for."""
+    @property
+    def model(self) -> Model:
+        """The one encoder, of experiments that train one."""
+        (model,) = self.models.values()
+        return model
+
+    def features(
+        self,
+        method: str,
+        encoder: Encoder,
+        target: Target | None = None,
+        *,
+        part: Dataset | None = None,
+        inputs: Tensor | None = None,
+    ) -> Attribution:
+        """Return which parts of each example matter, in the published form if asked for.
+
+        Parameters
+        ----------
+        method, encoder, target
+            As :func:`lightwell.explain.features.attribute` has them.
+        part : Dataset, optional
+            Whose examples; by default those to explain.
+        inputs : Tensor, optional
+            Another version of these examples.
+        """
         options: dict[str, Any] = {}
         if method == "gradient_shap" and "anchors" in self.study.legacy:
             options = {"draws": _PUBLISHED_DRAWS, "legacy_pairing": True}
-        rows = _PUBLISHED_BATCH if options else _ROWS
+        part = self.parts.test if part is None else part
         return attribute(
-            encoder, self.inputs, target, method, self.baseline, max_rows=rows, seed=self.seed,
-            ids=self.parts.test.ids, **options,
+            encoder, batch(part) if inputs is None else inputs, target, method, self.baseline,
+            max_rows=_PUBLISHED_BATCH[self.study.encoder] if options else _ROWS, seed=self.seed,
+            ids=part.ids, **options,
         )  # fmt: skip
 
     def pictured(self) -> dict[str, NDArray[Any]]:
@@ -133,6 +161,32 @@ class Task:
         few = self.parts.test.take(np.linspace(0, self.parts.test.n - 1, PICTURED).astype(int))
         names = np.array(few.class_names, dtype=np.str_)[few.labels]
         return {"inputs": np.array(few.inputs[:]), "classes": names}
+
+
+def one_encoder(study: Explanations) -> dict[str, Wanted]:
+    """Return the model of the experiments that ask a single encoder, by its method."""
+    settings = {"autoencoder": study.autoencoder, "simclr": study.simclr}
+    return {study.encoder: Wanted(study.encoder, settings[study.encoder])}
+
+
+def tied(maps: Iterable[NDArray[Any]], seen_by: str) -> list[str]:
+    """Return a warning where so many places have no score that rank correlations tell of their ties.
+
+    Parameters
+    ----------
+    maps : iterable of array, all of one shape
+        Maps of the same examples.
+    seen_by : str
+        Whose maps they are, in words.
+
+    Examples
+    --------
+    >>> tied([np.array([0.0, 1.0]), np.array([0.0, 2.0])], "no unit")
+    ['50% of the places have a score by no unit: rank correlations tell of their ties, and little else.']
+    """
+    unseen = float(np.mean(np.all([one == 0 for one in maps], axis=0)))
+    told = f"{unseen:.0%} of the places have a score by {seen_by}: rank correlations tell of their ties, and "
+    return [f"{told}little else."] if unseen > TIED else []
 
 
 def baseline_named(name: str, parts: Parts) -> Baseline:

@@ -12,12 +12,10 @@ from lightwell.core.findings import Estimate
 from lightwell.explain.units import unit_saliency
 from lightwell.metrics.agreement import unit_overlap
 from lightwell.studies.explanations.features import few
-from lightwell.studies.explanations.task import Measured, Task, Wanted
+from lightwell.studies.explanations.task import Measured, Task, Wanted, tied
 
 if TYPE_CHECKING:
     from lightwell.studies.explanations.study import Explanations
-
-_TIED = 0.3  # share of places no unit sees, above which Spearman tells of ties
 
 
 def models(study: Explanations) -> dict[str, Wanted]:
@@ -38,16 +36,11 @@ def measure(task: Task) -> Measured:
     warnings: list[str] = []
     for name, model in task.models.items():
         maps = unit_saliency(model, task.inputs, baseline=task.baseline, weighted=True)
-        estimates += [replace(e, name=f"{e.name}.{name}") for e in unit_overlap(maps, seed=task.seed)]
-        places = np.abs(maps).sum(axis=2)
+        places = np.abs(maps).mean(axis=2)  # channels of a pixel are one place
+        estimates += [replace(e, name=f"{e.name}.{name}") for e in unit_overlap(places, seed=task.seed)]
         arrays[f"map.{name}"] = few(places)
         warnings += _unused(name, places)
-    unseen = float((places.sum(axis=1) == 0).mean())
-    if unseen > _TIED:
-        warnings.append(
-            f"{unseen:.0%} of the places are seen by no unit: their ties rule the rank correlations, which "
-            "tell little here."
-        )
+    warnings += tied(places.swapaxes(0, 1), "no unit")
     return Measured(estimates, arrays, warnings)
 
 
