@@ -19,7 +19,9 @@ from lightwell.studies import STUDIES
 _HEADLINES = ("accuracy", "auroc", "false_refusal", "detection", "label_accuracy", "concept_accuracy",
               "concept_rmse", "alignment", "explicitness", "mig", "leakage", "coarse_accuracy",
               "cluster_accuracy", "fine_accuracy", "restart_agreement", "shift_auc", "similarity_rate",
-              "agreement", "unit_overlap", "visualised")  # fmt: skip
+              "agreement", "unit_overlap", "visualised", "infidelity",
+              "randomised_weights", "roar_auc", "acd", "band_share", "frechet", "guard_score",
+              "silhouette_gap", "stability_ari", "prototype_coverage")  # fmt: skip
 # Variants left to the page.
 _ASIDE = {"one_to_one", "balanced", "blind", "ctl", "icl", "std", "worst", "matched_random", "collapsed",
           "spearman", "bounded", "cosine", "entropy", "active_units",
@@ -115,13 +117,18 @@ def _study(name: str, words: list[str]) -> int:
     own.add_argument("--preset")
     own.add_argument("--out", type=Path)
     own.add_argument("--resume", action="store_true")
+    own.add_argument("--until", default="")
     own.add_argument("--figure-format", action="append", default=[], choices=["pdf", "svg"])
-    options, rest = own.parse_known_args(words)
 
+    from lightwell.core.imports import import_named
     from lightwell.studies import study
     from lightwell.studies.configure import help_text, parse
 
     kind = study(name)
+    if words and words[0] in kind.commands:
+        _prepare_process()
+        return int(import_named(kind.commands[words[0]], "command")(words[1:]))
+    options, rest = own.parse_known_args(words)
     if {"-h", "--help"} & set(rest):
         print(help_text(kind, rest))  # noqa: T201
         return 0
@@ -132,7 +139,8 @@ def _study(name: str, words: list[str]) -> int:
         return 0
     _prepare_process()
     folder = options.out or Path("runs") / name / chosen.label
-    findings = chosen(folder, resume=options.resume, figure_formats=tuple(options.figure_format))
+    formats = tuple(options.figure_format)
+    findings = chosen(folder, resume=options.resume, until=options.until, figure_formats=formats)
     if len(findings):
         _tell(folder, findings)
     return 0

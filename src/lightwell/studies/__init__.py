@@ -35,6 +35,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "lightwell.studies.explanations:Explanations",
         "explain encoders without labels; measure what the explanations are worth",
     ),
+    "ambiguity": (
+        "lightwell.studies.ambiguity:Ambiguity",
+        "make images a classifier cannot decide; say what they have in common",
+    ),
 }
 
 

@@ -25,6 +25,8 @@ class Configurable(Protocol):
     name: ClassVar[str]
     title: ClassVar[str]
     default_preset: ClassVar[str]
+    commands: ClassVar[Mapping[str, str]]
+    stages: ClassVar[tuple[str, ...]]
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @classmethod
@@ -298,9 +300,13 @@ def help_text(kind: type[Configurable], argv: Sequence[str]) -> str:
         "  --resume              go on with an interrupted run of the same settings\n"
         "  --figure-format KIND  pdf or svg besides png; may be repeated\n"
     )
+    if kind.stages:
+        first += f"  --until STAGE         stop after one of {', '.join(kind.stages)}\n"
+    commands = ",".join(kind.commands)
+    also = f"       lightwell {kind.name} {{{commands}}} [--help] ...\n" if commands else ""
     _, _, settings = parser.format_help().partition("options:\n")
     return (
-        f"usage: lightwell {kind.name} [--preset NAME] [--SETTING VALUE ...]\n\n{kind.title}\n"
+        f"usage: lightwell {kind.name} [--preset NAME] [--SETTING VALUE ...]\n{also}\n{kind.title}\n"
         "A setting may be named without its group where that is clear: --devices is --training.devices.\n\n"
         f"options:\n{first}{settings}"
     )

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from lightwell.core.errors import ConfigError
+from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.files import read_json
 from lightwell.core.findings import Findings
 from lightwell.data import Dataset
@@ -22,6 +22,14 @@ from lightwell.training.run import Run
 class Study(ABC):
     """A question asked end to end: frozen settings, and ``run`` that answers into a run folder.
 
+    Attributes
+    ----------
+    commands : mapping of str to str
+        Words that may follow the study's name on the command line in place of settings, each with its
+        ``module:function``, which takes the words after it and returns the exit status.
+    stages : tuple of str
+        What a run does in turn, where each is stored by itself and a run may stop after any.
+
     Examples
     --------
     >>> from lightwell.studies import study
@@ -32,6 +40,8 @@ class Study(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     default_preset: ClassVar[str] = "small"
+    commands: ClassVar[Mapping[str, str]] = {}
+    stages: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def run(self, run: Run, dataset: Dataset | None = None) -> Findings:
@@ -128,6 +138,7 @@ class Study(ABC):
         *,
         dataset: Dataset | None = None,
         resume: bool = False,
+        until: str = "",
         figure_formats: tuple[str, ...] = (),
     ) -> Findings:
         """Run the study into a folder and write its page.
@@ -140,6 +151,8 @@ class Study(ABC):
             A data set of the user's own.
         resume : bool
             Go on with an interrupted run of the same settings; a finished one is left as it is.
+        until : str
+            Stop after this one of the study's ``stages``, without findings; ``resume`` goes on from there.
         figure_formats : tuple of str
             Besides PNG: ``"pdf"``, ``"svg"``.
 
@@ -148,6 +161,9 @@ class Study(ABC):
         Findings
             The numbers, also in ``findings.json``.
         """
+        if until and until not in self.stages:
+            fix = nearest(until, self.stages) if self.stages else f"The study '{self.name}' has none."
+            raise ConfigError("no such stage", where="until", got=repr(until), fix=fix)
         if resume and dataset is None and self._finished(Path(folder)):
             if figure_formats:
                 self.page(Path(folder)).write(Path(folder), figure_formats)
@@ -155,9 +171,9 @@ class Study(ABC):
             found.warnings += read_json(Path(folder) / "run.json").get("warnings", [])
             return found
         seed = int(getattr(self, "seed", 0))
-        with Run(folder, self.name, seed=seed, config=self.to_yaml(), resume=resume) as run:
+        with Run(folder, self.name, seed=seed, config=self.to_yaml(), resume=resume, until=until) as run:
             findings = self.run(run, dataset)
-            if not run.follower:
+            if not run.follower and len(findings):
                 self.page(run.folder).write(run.folder, figure_formats)
         return findings
 

@@ -104,11 +104,18 @@ class Recipe:
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     seed: int = 0
 
+    def untrained(self, signature: Signature) -> Model:
+        """Return the model with its first weights."""
+        with global_seed(self.seed, "weights", self.method):
+            model = method(self.method)(signature, self.settings, self.optimizer)
+            check_network(model)
+        return model
+
     def model(
         self,
         signature: Signature,
         train: Dataset,
-        validation: Dataset,
+        validation: Dataset | None,
         folder: Path,
         run: Run,
         each_epoch: Callable[[LightningModule, int], None] | None = None,
@@ -130,9 +137,7 @@ class Recipe:
         """
         if run.resume and (folder / "model" / MANIFEST).is_file():
             return saved.load(folder / "model")
-        with global_seed(self.seed, "weights", self.method):
-            model = method(self.method)(signature, self.settings, self.optimizer)
-            check_network(model)
+        model = self.untrained(signature)
         fit(
             model,
             model.training_data(train, self.seed),

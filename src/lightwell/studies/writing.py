@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lightwell.core.dataset import Dataset
+from lightwell.core.files import write_table
 from lightwell.core.findings import Estimate, Findings
 from lightwell.models.model import Model
 from lightwell.training import Run
@@ -86,3 +87,11 @@ def conclude(run: Run, found: Findings, *trainings: Path) -> Findings:
     found.add(*(Estimate(name, round(value, 2), higher_is_better=False) for name, value in pairs.items()))
     found.write(run.path("findings.json"))
     return found
+
+
+def join_metrics(path: Path, trainings: Sequence[Path]) -> None:
+    """Write what all trainings logged into one table, a column for which it was."""
+    logs = {log.parent.name: read_history(log) for log in trainings if log.is_file()}
+    columns = list(dict.fromkeys(key for rows in logs.values() for row in rows for key in row))
+    cells = [[name, *(row.get(key, "") for key in columns)] for name, rows in logs.items() for row in rows]
+    write_table(path, ["model", *columns], cells)

@@ -46,6 +46,8 @@ class Run:
         Settings as YAML, kept as ``config.yaml``.
     resume : bool
         Go on in a folder that holds a run of the same settings.
+    until : str
+        The stage after which the study is to stop; "" for its end.
 
     Raises
     ------
@@ -72,9 +74,10 @@ class Run:
         seed: int = 0,
         config: str = "",
         resume: bool = False,
+        until: str = "",
     ) -> None:
         self.folder = Path(folder)
-        self.study, self.seed, self.config, self.resume = study, seed, config, resume
+        self.study, self.seed, self.config, self.resume, self.until = study, seed, config, resume, until
         self.follower = is_follower()
         self.facts: dict[str, Any] = {}
         self._earlier = {"cpu_seconds": 0.0, "wall_seconds": 0.0}

@@ -1,0 +1,90 @@
+"""What a reader must know before trusting a run: speckle, an empty band, a collapse, rejection that wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lightwell.core.findings import Findings
+from lightwell.explain.patterns import Patterns
+from lightwell.models.boundary.gan import collapsed
+from lightwell.studies.ambiguity.candidates import read, the_pick
+from lightwell.studies.ambiguity.looks import Arrays
+from lightwell.studies.ambiguity.parts import whole_batch
+from lightwell.studies.ambiguity.patterns import source_of
+from lightwell.studies.ambiguity.samples import GENERATORS, REAL
+
+if TYPE_CHECKING:
+    from lightwell.studies.ambiguity.study import Ambiguity
+
+_COLLAPSED = 0.1
+_FEW = 1000  # images of which the spread is measured
+
+
+def tell(
+    folder: Path, study: Ambiguity, sets: Mapping[str, Arrays], found: Findings, patterns: Patterns
+) -> list[str]:
+    """Return the warnings of a run, each with what was measured and what can be done."""
+    return [
+        *_of_the_guard(folder, study, found), *_of_collapse(sets), *_of_empty_bands(found, study.band),
+        *_of_rejection(found), *_of_patterns(folder, patterns), *_of_rules(study),
+    ]  # fmt: skip
+
+
+def _of_the_guard(folder: Path, study: Ambiguity, found: Findings) -> Iterator[str]:
+    one = the_pick(read(folder / "tables" / "candidates.csv"))
+    if not one.holds:
+        speckle, null = found["isolated_pixels.gasten"], found["isolated_pixels.rejection"]
+        yield (
+            f"The realism guard holds for no generator of step 2. The best, {one.rule}, has a score of the "
+            f"discriminator of {one.guard_score:.2f} (least {study.least_guard:g}), a Fréchet distance of "
+            f"{one.frechet:.0f} (most {study.most_frechet:g}) and {speckle.value:.1f} isolated pixels an "
+            f"image (plain GAN {null.value:.1f}). This may be speckle, not ambiguity: patterns are those of "
+            "rejection. Pull less (rules), or train step 1 for longer."
+        )
+
+
+def _of_collapse(sets: Mapping[str, Arrays]) -> Iterator[str]:
+    real = whole_batch(sets[REAL]["images"][:_FEW])
+    for name in GENERATORS:
+        spread = collapsed(whole_batch(sets[name]["images"][:_FEW]), real)
+        if spread < _COLLAPSED:
+            yield (
+                f"Mode collapse: images of {name} differ {spread:.1%} as much as real ones. "
+                "Lower the learning rate, pull less, or start from an earlier epoch."
+            )
+
+
+def _of_empty_bands(found: Findings, width: float) -> Iterator[str]:
+    for name in GENERATORS:
+        share = found[f"band_share.{name}"]
+        if share.value == 0:
+            yield (
+                f"The band is empty: of {share.n:,} images of {name} none has an output within {width:g} of "
+                "0.5. Draw more samples, widen the band, or pull more."
+            )
+
+
+def _of_rejection(found: Findings) -> Iterator[str]:
+    names = [f"guard_score.{name}.band" for name in ("rejection", "gasten")]
+    if not all(name in found for name in names):
+        return
+    plain, tuned = (found[name] for name in names)
+    if plain.value >= tuned.value:
+        yields = [found[f"band_share.{name}"].value for name in ("rejection", "gasten")]
+        yield (
+            f"Rejection wins in realism: in the band its images score {plain.value:.2f} with the "
+            f"discriminator, GASTeN's {tuned.value:.2f}. All that GASTeN saves is samples: {yields[1]:.1%} "
+            f"of them lie in the band instead of {yields[0]:.1%}."
+        )
+
+
+def _of_patterns(folder: Path, patterns: Patterns) -> Iterator[str]:
+    if not patterns.found:
+        yield f"Undecided images of {source_of(folder)}: {patterns.verdict}"
+
+
+def _of_rules(study: Ambiguity) -> Iterator[str]:
+    if any(rule.name == "kl" for rule in study.parsed_rules):
+        yield "The rule 'kl' is one-sided: it pulls towards p = 1, not to the boundary."

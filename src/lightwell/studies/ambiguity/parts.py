@@ -1,0 +1,126 @@
+"""The images of two classes, and of all classes for the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lightwell.core.dataset import Dataset
+from lightwell.core.errors import ConfigError, DataError
+from lightwell.data.batches import to_images
+from lightwell.data.resize import resized
+
+Images = NDArray[np.uint8]
+
+_VALIDATION = 1 / 6  # as the seed has it
+_TEST_SHARE = 0.2  # where the data have no official parts
+_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Images of the pair, label 1 the positive class; parts do not overlap, but for ``every``.
+
+    Attributes
+    ----------
+    train, validation, test : Dataset
+        Of the pair: trained on; watched, and used to calibrate; reported on.
+    every : Dataset
+        Training images of all classes, for the judge.
+    columns : tuple of int
+        Positive and negative class in the numbering of the data.
+    """
+
+    train: Dataset
+    validation: Dataset
+    test: Dataset
+    every: Dataset
+    columns: tuple[int, int]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Names of the positive and of the negative class."""
+        negative, positive = self.train.class_names
+        return positive, negative
+
+
+def parts_of(whole: Dataset, pair: str, image_size: int | None, seed: int) -> Parts:
+    """Part a data set, officially where it has parts for training and test, else at random.
+
+    Raises
+    ------
+    ConfigError
+        If the pair is not two classes of the data.
+    DataError
+        If the data are no images, or a part misses one of the two classes.
+
+    Examples
+    --------
+    >>> from lightwell.data import load
+    >>> parts = parts_of(load("mnist-mini"), "7,1", None, 0)
+    >>> parts.names, parts.train.n, parts.validation.n
+    (('7', '1'), 1442, 288)
+    """
+    if not whole.is_images:
+        raise DataError("only images can be generated", where=whole.name, got="series")
+    if image_size is not None:
+        whole = resized(whole, image_size)
+    columns = _columns(whole, pair)
+    if {"train", "test"} <= set(whole.parts):
+        every, test = whole.part("train"), whole.part("test")
+    else:
+        every, test = whole.split(1 - _TEST_SHARE, _TEST_SHARE, seed=seed)
+    train, validation = _pair(every, columns).split(1 - _VALIDATION, _VALIDATION, seed=seed)
+    parts = Parts(train, validation, _pair(test, columns), every.take(every.labels >= 0), columns)
+    for name in ("train", "validation", "test"):
+        counts = getattr(parts, name).class_counts
+        if min(counts.values()) < 1:
+            raise DataError(
+                "a class of the pair has no images", where=f"{whole.name}, {name}",
+                expected="both classes in every part", got=counts,
+            )  # fmt: skip
+    return parts
+
+
+def _columns(whole: Dataset, pair: str) -> tuple[int, int]:
+    words = [word.strip() for word in pair.split(",")]
+    if len(words) != 2 or not all(words):
+        raise ConfigError(
+            "a pair is two classes", where="pair", expected="POSITIVE,NEGATIVE such as 7,1", got=repr(pair)
+        )
+    numbers = [word not in whole.class_names and word.isdecimal() for word in words]
+    found = [
+        whole.class_index(int(word) if number else word) for word, number in zip(words, numbers, strict=True)
+    ]
+    if found[0] == found[1]:
+        raise ConfigError("a pair is two classes", where="pair", got=f"'{words[0]}' twice")
+    return found[0], found[1]
+
+
+def _pair(part: Dataset, columns: tuple[int, int]) -> Dataset:
+    """Return the images of both classes, with labels 1 and 0."""
+    chosen = part.take(np.isin(part.labels, columns))
+    names = tuple(part.class_names[column] for column in columns[::-1])
+    return replace(chosen, labels=(chosen.labels == columns[0]).astype(np.int64), class_names=names)
+
+
+def pixels(images: Tensor) -> Images:
+    """Return images B×C×H×W in [0, 1] as they rest: uint8 B×H×W×C."""
+    whole: Images = images.mul(255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return whole
+
+
+def whole_batch(images: Images) -> Tensor:
+    """Return images at rest as one batch B×C×H×W in [0, 1]."""
+    return torch.cat(list(batches(images)))
+
+
+def batches(images: Images) -> Iterator[Tensor]:
+    """Return images at rest as batches B×C×H×W in [0, 1]; an empty one where there are none."""
+    for start in range(0, max(len(images), 1), _ROWS):
+        yield to_images(torch.from_numpy(np.array(images[start : start + _ROWS]))).contiguous()
