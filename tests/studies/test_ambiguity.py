@@ -196,7 +196,7 @@ def test_a_guard_that_does_not_hold_is_told_and_patterns_are_those_of_rejection(
 
 def test_the_pick_takes_realism_first():
     def one(rule, share, frechet, guard, distance):
-        return Candidate(rule, 5, 1, distance, share, frechet, guard, 0.0, 0.0, 0.0)
+        return Candidate(rule, 5, 1, distance, share, frechet, frechet / 400, guard, 0.0, 0.0, 0.0)
 
     pool = [one("control", 0.9, 1, 9, 0), one("l1:25", 0.5, 260, -0.8, 0.1), one("l1:1", 0.1, 60, 0, 0.3),
             one("mgda", 0.2, 90, -0.1, 0.2), one("huber:1", 0.15, 95, -0.1, 0.25)]  # fmt: skip

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lightwell.core.errors import DataError
 from lightwell.core.files import load_arrays, save_arrays, write_table
 from lightwell.core.seeds import derive
 from lightwell.metrics.generation import pick
@@ -43,6 +44,8 @@ class Candidate:
         Epochs of step 1, then of step 2.
     acd, band_share, frechet, guard_score, isolated_pixels, high_frequency_share, hubris : float
         See the findings of the same name.
+    frechet_share : float
+        The Fréchet distance as a share of the variance of the pair's training images in the same features.
     holds : bool
         Whether its realism guard holds.
     efficient : bool
@@ -57,6 +60,7 @@ class Candidate:
     acd: float
     band_share: float
     frechet: float
+    frechet_share: float
     guard_score: float
     isolated_pixels: float
     high_frequency_share: float
@@ -107,9 +111,9 @@ def picked(found: Sequence[Candidate], study: Ambiguity) -> list[Candidate]:
     def column(name: str) -> NDArray[np.float64]:
         return np.array([getattr(found[i], name) for i in pulled], np.float64)
 
-    columns = map(column, ("acd", "frechet", "band_share", "guard_score"))
+    columns = map(column, ("acd", "frechet_share", "band_share", "guard_score"))
     chosen = pick(*columns, least=study.least_guard, most=study.most_frechet)
-    held = (c.guard_score >= study.least_guard and c.frechet <= study.most_frechet for c in found)
+    held = (c.guard_score >= study.least_guard and c.frechet_share <= study.most_frechet for c in found)
     marked = [replace(one, holds=holds) for one, holds in zip(found, held, strict=True)]
     for row, i in enumerate(pulled):
         marked[i] = replace(marked[i], efficient=bool(chosen.efficient[row]), picked=row == chosen.index)
@@ -141,6 +145,17 @@ def _stored_noise(run: Run, gan: Gan, study: Ambiguity) -> Tensor:
     path = run.path("noise.npz")
     if run.resume and path.is_file():
         return torch.from_numpy(load_arrays(path)["z"])
+    if study.noise_from is not None:
+        given = load_arrays(study.noise_from)
+        fits = "z" in given and given["z"].ndim == 2 and given["z"].shape[1] == study.gan.noise_size
+        if not fits:
+            raise DataError(
+                "this is no noise for the GAN", where=study.noise_from,
+                expected=f"an array z of n×{study.gan.noise_size}",
+                got={name: array.shape for name, array in given.items()},
+            )  # fmt: skip
+        save_arrays(path, given)
+        return torch.from_numpy(given["z"].astype(np.float32))
     seed = derive(study.seed, "test noise")
     noise = gan.noise(study.noise, seed)
     save_arrays(path, {"z": noise.cpu().numpy(), "seed": np.array(seed)})

@@ -39,9 +39,10 @@ def _of_the_guard(folder: Path, study: Ambiguity, found: Findings) -> Iterator[s
         yield (
             f"The realism guard holds for no generator of step 2. The best, {one.rule}, has a score of the "
             f"discriminator of {one.guard_score:.2f} (least {study.least_guard:g}), a Fréchet distance of "
-            f"{one.frechet:.0f} (most {study.most_frechet:g}) and {speckle.value:.1f} isolated pixels an "
-            f"image (plain GAN {null.value:.1f}). This may be speckle, not ambiguity: patterns are those of "
-            "rejection. Pull less (rules), or train step 1 for longer."
+            f"{one.frechet:.3g}, {one.frechet_share:.0%} of the variance (most {study.most_frechet:.0%}), "
+            f"and {speckle.value:.1f} isolated pixels an image (plain GAN {null.value:.1f}). This may be "
+            "speckle, not ambiguity: patterns are those of rejection. Pull less (rules), or train step 1 "
+            "for longer."
         )
 
 

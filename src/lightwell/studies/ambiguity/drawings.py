@@ -80,9 +80,9 @@ def trade_off(stored: Stored) -> Section:
     )  # fmt: skip
     rule = (
         "On the stored noise: of the generators whose realism guard holds (discriminator's score at least "
-        f"{stored.settings['least_guard']:g}, Fréchet distance at most {stored.settings['most_frechet']:g}) "
-        "those that none beats in Fréchet and confusion distance, and of these the one with the largest "
-        "share in the band. Step 1 and control are never picked."
+        f"{stored.settings['least_guard']:g}, Fréchet distance at most "
+        f"{stored.settings['most_frechet']:.0%} of the variance of the training images) those "
+        "that none beats in Fréchet and confusion distance, and of these the one with the largest share in the band. Step 1 and control are never picked."
     )
     alt = f"{len(pool)} generators; picked is {names[picked]}."
     figure = Figure("trade_off", drawn, "Realism against confusion. Hollow: the guard does not hold.", alt)

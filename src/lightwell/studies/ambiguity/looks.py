@@ -71,11 +71,12 @@ class Eyes:
 
     def numbers(self, images: Images, seen: Mapping[str, NDArray[Any]], width: float) -> dict[str, float]:
         """Return the measures that candidates are compared by, of images and what was seen of them."""
-        fitted = Gaussian.of(seen["features"])
+        frechet = float(frechet_distance(Gaussian.of(seen["features"]), self.statistics))
         return {
             "acd": float(acd(seen["p"])),
             "band_share": float(band_share(seen["p"], width)),
-            "frechet": float(frechet_distance(fitted, self.statistics)),
+            "frechet": frechet,
+            "frechet_share": frechet / float(np.trace(self.statistics.covariance)),
             "guard_score": float(seen["guard"].mean()),
             "isolated_pixels": float(isolated_pixels(images).mean()),
             "high_frequency_share": float(high_frequency_share(images).mean()),

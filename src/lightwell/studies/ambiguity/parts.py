@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
+from lightwell.core.seeds import generator
 from lightwell.data.batches import to_images
 from lightwell.data.resize import resized
 
@@ -49,8 +50,15 @@ class Parts:
         return positive, negative
 
 
-def parts_of(whole: Dataset, pair: str, image_size: int | None, seed: int) -> Parts:
+def parts_of(
+    whole: Dataset, pair: str, image_size: int | None, seed: int, train_images: int | None = None
+) -> Parts:
     """Part a data set, officially where it has parts for training and test, else at random.
+
+    Parameters
+    ----------
+    whole, pair, image_size, seed, train_images
+        The data, and settings of :class:`lightwell.studies.ambiguity.Ambiguity`.
 
     Raises
     ------
@@ -75,8 +83,11 @@ def parts_of(whole: Dataset, pair: str, image_size: int | None, seed: int) -> Pa
         every, test = whole.part("train"), whole.part("test")
     else:
         every, test = whole.split(1 - _TEST_SHARE, _TEST_SHARE, seed=seed)
+    every = every.take(every.labels >= 0)
+    if train_images is not None:
+        every = every.take(np.sort(generator(seed, "training images").permutation(every.n)[:train_images]))
     train, validation = _pair(every, columns).split(1 - _VALIDATION, _VALIDATION, seed=seed)
-    parts = Parts(train, validation, _pair(test, columns), every.take(every.labels >= 0), columns)
+    parts = Parts(train, validation, _pair(test, columns), every, columns)
     for name in ("train", "validation", "test"):
         counts = getattr(parts, name).class_counts
         if min(counts.values()) < 1:

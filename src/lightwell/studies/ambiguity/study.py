@@ -54,6 +54,9 @@ class Ambiguity(Study):
         Where files lie; else ``LIGHTWELL_DATA``, else the user's cache folder.
     image_size : int or None
         Resize images to this many pixels a side.
+    train_images : int or None
+        Training images of all classes, drawn at random; those of the pair among them are generated. None for
+        all there are.
     model : str
         Classifier under test: a run or model folder, or ``module:function``; "" trains one.
     outputs : {"auto", "logits", "probabilities"}
@@ -92,9 +95,12 @@ class Ambiguity(Study):
         Images and steps of the latent search, which is slower by far.
     band : float
         An output within this of 0.5 counts as undecided (in the seed: ``acd``).
+    noise_from : Path or None
+        A file of ``lightwell ambiguity noise`` to compare them on instead.
     least_guard, most_frechet : float
-        The realism guard: least mean score of the frozen discriminator of step 1, largest Fréchet distance
-        in the judge's features. They fit the preset ``small`` on digits.
+        The realism guard: least mean score of the frozen discriminator of step 1, which fits the architecture
+        ``small``; largest Fréchet distance, as a share of the variance of the pair's training images in the
+        judge's features.
     patterns : PatternSettings
         How patterns are looked for (in the seed: ``clustering``).
     prototype_space : {"embedding", "reduced"}
@@ -121,6 +127,7 @@ class Ambiguity(Study):
     data: str = "mnist-mini"
     data_dir: Path | None = None
     image_size: int | None = None
+    train_images: int | None = None
     model: str = ""
     outputs: Literal["auto", "logits", "probabilities"] = "auto"
     calibrate: bool = True
@@ -140,12 +147,13 @@ class Ambiguity(Study):
     rules: tuple[str, ...] = ("control", "alternating:1")
     step2_lr: float = 1e-3
     noise: int = 2048
+    noise_from: Path | None = None
     samples: int = 6000
     latent_samples: int = 512
     latent_steps: int = 60
     band: float = 0.1
     least_guard: float = -0.3
-    most_frechet: float = 150.0
+    most_frechet: float = 0.4
     patterns: PatternSettings = field(default_factory=PatternSettings)
     prototype_space: Literal["embedding", "reduced"] = "embedding"
     criticisms: int = 1
@@ -155,8 +163,8 @@ class Ambiguity(Study):
 
     def __post_init__(self) -> None:
         self._check_ranges(
-            portions="classifier_lr step2_lr", image_size=4, step1_every=1, step2_every=1, noise=2, samples=2,
-            latent_samples=2, latent_steps=1, criticisms=0,
+            portions="classifier_lr step2_lr", image_size=4, train_images=10, step1_every=1, step2_every=1,
+            noise=2, samples=2, latent_samples=2, latent_steps=1, criticisms=0,
         )  # fmt: skip
         if not 0 < self.band < 0.5:
             raise ConfigError("setting is out of range", where="band", expected="in (0, 0.5)", got=self.band)
@@ -259,4 +267,4 @@ class Ambiguity(Study):
             A data set of the user's own in place of the one the settings name.
         """
         whole = load(self.data, self.data_dir) if dataset is None else dataset
-        return parts_of(whole, self.pair, self.image_size, self.seed)
+        return parts_of(whole, self.pair, self.image_size, self.seed, self.train_images)

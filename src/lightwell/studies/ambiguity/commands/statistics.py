@@ -132,7 +132,7 @@ def _training_images(study: Ambiguity, *, every_pair: bool) -> tuple[Dataset, li
     if len(present) < 2:
         raise DataError("a pair is two classes", where=whole.name, expected="two or more", got=len(present))
     any_pair = f"{whole.class_names[present[1]]},{whole.class_names[present[0]]}"
-    every = parts_of(whole, any_pair, study.image_size, study.seed).every
+    every = parts_of(whole, any_pair, study.image_size, study.seed, study.train_images).every
     return every, [(high, low) for low, high in combinations(present, 2)]
 
 
