@@ -22,12 +22,18 @@ def test_readme_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (tmp_path / "runs" / "mine" / "report.html").is_file()
 
 
-def test_examples_of_explanations_run() -> None:
-    page = (ROOT / "docs" / "explanations.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "made"), [("explanations", {"near", "maps"}), ("ambiguity", {"findings", "pulled", "shown"})]
+)
+def test_examples_of_a_study_run(
+    name: str, made: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     scope: dict[str, object] = {}
-    exec(compile("\n".join(blocks), "explanations.md", "exec"), scope)
-    assert {"near", "maps"} <= scope.keys()
+    exec(compile("\n".join(blocks), f"{name}.md", "exec"), scope)
+    assert made <= scope.keys()
 
 
 def test_example_runs(tmp_path: Path) -> None:
@@ -48,7 +54,7 @@ def test_table_of_methods_is_made_from_the_records() -> None:
         "CONTRIBUTING.md",
         *(
             f"docs/{name}.md"
-            for name in ("open-set", "concepts", "leakage", "discovery", "explanations", "data")
+            for name in ("open-set", "concepts", "leakage", "discovery", "explanations", "ambiguity", "data")
         ),
     ],
 )

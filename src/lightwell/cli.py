@@ -34,7 +34,10 @@ _DEMO: dict[str, dict[str, Any]] = {
     "leakage": {},
     "discovery": {"restarts": 3},
     "explanations": {"runs": 1},
-}
+    "ambiguity": {"judge_training": {"epochs": 2}, "step1": {"epochs": 30}, "step2": {"epochs": 8},
+                  "step2_every": 4, "others": [1], "noise": 1024, "samples": 3000, "latent_samples": 256,
+                  "latent_steps": 40, "patterns": {"nulls": 6, "bootstraps": 5}},
+}  # fmt: skip
 _TOOLS = {
     "demo": "run every study on digits and sprites that need no file (a few minutes)",
     "data": "list, fetch or check data sets",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2] / "notebooks"
-NAMES = ("benchmark", "concepts", "discovery", "explanations", "instance", "leakage", "search")
+NAMES = ("ambiguity", "benchmark", "concepts", "discovery", "explanations", "instance", "leakage", "search")
 
 
 def read(name: str):

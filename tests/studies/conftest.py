@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lightwell.cli import main
+from lightwell.report import Page
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -42,6 +43,37 @@ def toy_npz(tmp_path_factory) -> Path:
     names = np.array(toy.class_names)
     np.savez(path, inputs=toy.inputs, labels=toy.labels, class_names=names)
     return path
+
+
+@pytest.fixture(scope="session")
+def lights_npz(tmp_path_factory) -> Path:
+    """The lights as a file of a user's own."""
+    path, lights = tmp_path_factory.mktemp("lights") / "lights.npz", toy_study.lights()
+    names = np.array(lights.class_names)
+    np.savez(path, inputs=lights.inputs, labels=lights.labels, class_names=names)
+    return path
+
+
+def _write_no_page(page: Page, folder: Path, *_: object) -> Path:
+    path = Path(folder) / "report.html"
+    path.write_text(page.title, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def no_page(monkeypatch) -> None:
+    """Pages are built and not drawn, which takes most of the time of a small run."""
+    monkeypatch.setattr(Page, "write", _write_no_page)
+
+
+@pytest.fixture(scope="session")
+def ambiguity_run(lights_npz, tmp_path_factory) -> Path:
+    """Folder of a run of the study ambiguity on the lights; read it, change nothing."""
+    folder = tmp_path_factory.mktemp("ambiguity") / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Page, "write", _write_no_page)
+        toy_study.tiny_ambiguity(lights_npz, starts=[0, -1])(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

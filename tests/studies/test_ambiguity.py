@@ -4,34 +4,53 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from toy_study import lights, tiny_ambiguity
 
 from lightwell.cli import main
-from lightwell.core.dataset import Dataset
-from lightwell.core.errors import ConfigError, DataError
+from lightwell.core.errors import ConfigError, DataError, TrainingDiverged
 from lightwell.core.files import load_arrays, read_json
-from lightwell.core.findings import Findings
+from lightwell.core.findings import Estimate, Findings
 from lightwell.metrics.generation import acd, in_band
 from lightwell.models import saved
+from lightwell.models.boundary.gan import Gan
 from lightwell.models.boundary.rules import Rule
 from lightwell.studies import study
-from lightwell.studies.ambiguity import Ambiguity
+from lightwell.studies.ambiguity import Ambiguity, drawings
 from lightwell.studies.ambiguity.candidates import Candidate, control_of, picked, read, the_pick
+from lightwell.studies.ambiguity.cautions import _of_rejection
 from lightwell.studies.ambiguity.parts import parts_of
+from lightwell.studies.ambiguity.stored import Stored
 
 STAGES = Ambiguity.stages
-WIDE = {"starts": [0, -1], "rules": ["control", "huber:1"], "band": 0.4}
+WIDE = {"starts": [0, -1]}
 
 
 class Sums(nn.Module):
     """A classifier of a user's own: one logit, the light on the right less that on the left."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return 0.2 * (images[..., 8:].sum(dim=(1, 2, 3)) - images[..., :8].sum(dim=(1, 2, 3)))
+        return 0.1 * (images[..., 8:].sum(dim=(1, 2, 3)) - images[..., :8].sum(dim=(1, 2, 3)))
+
+
+class Two(Sums):
+    """The same with a logit a class, the second class first."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        z = super().forward(images)
+        return torch.stack([-z, z], dim=1) / 2
+
+
+class Chances(Sums):
+    """The same with one probability."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images).sigmoid()
 
 
 class Three(nn.Module):
@@ -51,33 +70,19 @@ def tell(words: list[str]) -> int:
     return 3
 
 
-def toy() -> Dataset:
-    """180 images of 16 × 16: light on the left, light on the right, light below."""
-    draw = np.random.default_rng(0)
-    labels = np.arange(180) % 3
-    images = draw.integers(0, 60, (180, 16, 16, 1))
-    places = (np.s_[:, :8], np.s_[:, 8:], np.s_[8:, :])
-    for image, label in zip(images, labels, strict=True):
-        image[places[label]] += draw.integers(90, 180)
-    return Dataset.from_arrays(images.astype(np.uint8), labels, ["left", "right", "below"], "lights")
-
-
-def tiny(**settings) -> Ambiguity:
-    own = {"pair": "right,left", "noise": 40, "samples": 60, "latent_samples": 12, "latent_steps": 3}
-    short = {"subject_training": {"epochs": 4, "batch_size": 16}, "judge_training": {"epochs": 1},
-             "step1": {"epochs": 2, "batch_size": 32}, "step2": {"epochs": 2, "batch_size": 32}}  # fmt: skip
-    return study("ambiguity").from_preset("smoke", **{**own, **short, **settings})
-
-
 def numbers(found: Findings) -> dict[str, float]:
     costs = ("cpu_seconds", "wall_seconds", "peak_memory")
     return {e.name: e.value for e in found if not e.name.startswith(costs)}
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ambiguity") / "whole"
-    return folder, tiny(**WIDE)(folder, dataset=toy())
+@pytest.fixture
+def tiny(lights_npz):
+    return partial(tiny_ambiguity, lights_npz)
+
+
+@pytest.fixture
+def whole(ambiguity_run):
+    return ambiguity_run, Findings.read(ambiguity_run / "findings.json")
 
 
 def test_every_measure_stands_beside_its_null(whole):
@@ -92,7 +97,7 @@ def test_every_measure_stands_beside_its_null(whole):
     control = load_arrays(folder / "representation/samples_control.npz")
     assert found["acd.gasten"].value == pytest.approx(acd(seen["p"]))
     assert found["acd.gasten"].null.value == pytest.approx(acd(control["p"]))
-    assert found["band_share.gasten"].n == len(seen["images"]) == 60
+    assert found["band_share.gasten"].n == len(seen["images"]) == 80
     assert len(seen["embedding"]) == in_band(seen["p"], 0.4).sum() > 10
     assert read_json(folder / "run.json")["status"] == "finished"
 
@@ -114,11 +119,11 @@ def test_candidates_are_all_networks_on_one_noise_and_the_pick_pulls(whole):
     assert len(load_arrays(folder / "statistics.npz")["mu"]) == 64
 
 
-def test_stopped_after_each_stage_and_resumed_it_redoes_nothing_and_ends_the_same(tmp_path, whole):
+def test_stopped_after_each_stage_and_resumed_it_ends_the_same(tmp_path, tiny, whole, no_page):
     folder, chosen = tmp_path / "run", tiny(**WIDE)
     before: dict = {}
     for number, stage in enumerate(STAGES):
-        found = chosen(folder, dataset=toy(), resume=number > 0, until=stage)
+        found = chosen(folder, resume=number > 0, until=stage)
         assert (folder / "findings.json").is_file() == (folder / "report.html").is_file() == (stage == "page")
         after = {
             path.relative_to(folder): path.stat().st_mtime_ns
@@ -134,18 +139,18 @@ def test_stopped_after_each_stage_and_resumed_it_redoes_nothing_and_ends_the_sam
         assert weights[0] == weights[1]
 
 
-def test_networks_of_another_run_are_taken_over(tmp_path, whole):
+def test_networks_of_another_run_are_taken_over(tmp_path, tiny, whole):
     chosen = tiny(starts=[-1], rules=["huber:1"], step1_from=str(whole[0]))
-    chosen(tmp_path / "a", dataset=toy(), until="step-2")
+    chosen(tmp_path / "a", until="step-2")
     theirs = {(c.rule, c.start, c.epoch): c.acd for c in read(whole[0] / "tables/candidates.csv")}
     ours = read(tmp_path / "a/tables/candidates.csv")
     assert {c.acd for c in ours if c.rule == "huber:1"} == {theirs["huber:1", 2, 1], theirs["huber:1", 2, 2]}
     logs = [(folder / "models/gan/metrics.csv").read_bytes() for folder in (tmp_path / "a", whole[0])]
     assert logs[0] == logs[1]
     with pytest.raises(ConfigError, match="makes other images"):
-        replace(chosen, pair="below,left")(tmp_path / "b", dataset=toy())
+        replace(chosen, pair="below,left")(tmp_path / "b")
     with pytest.raises(ConfigError, match="no trained GAN"):
-        replace(chosen, step1_from=tmp_path)(tmp_path / "c", dataset=toy())
+        replace(chosen, step1_from=tmp_path)(tmp_path / "c")
 
 
 def test_a_page_is_drawn_again_without_models(tmp_path, whole):
@@ -157,31 +162,93 @@ def test_a_page_is_drawn_again_without_models(tmp_path, whole):
     assert "realism guard" in (copy / "report.html").read_text(encoding="utf-8")
 
 
-def test_an_empty_band_is_an_answer(tmp_path):
-    found = tiny(band=1e-9, rules=["alternating:1"])(tmp_path / "run", dataset=toy())
+def test_an_empty_band_is_an_answer(tmp_path, tiny, whole, no_page):
+    found = tiny(**WIDE, band=1e-9, step2_from=str(whole[0]))(tmp_path / "run")
     assert found["band_share.gasten"].value == 0
     assert found["patterns"].value == 0
     told = " ".join(found.warnings)
     assert "The band is empty" in told
     assert "No structure found" in told
-    assert "no image lies in the band" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    (note,) = drawings.prototypes(Stored.read(tmp_path / "run")).blocks
+    assert "no image lies in the band" in note.text
 
 
-def test_a_classifier_of_the_users_own_is_asked_and_left_alone(tmp_path):
+def test_a_classifier_of_the_users_own_is_asked_and_left_alone(tmp_path, tiny, whole, no_page):
     asked = tiny(model="test_ambiguity:Sums", others=[])
-    asked(tmp_path / "one", dataset=toy(), until="classifier")
+    asked(tmp_path / "one", until="classifier")
     assert read_json(tmp_path / "one/models/subject.json")["temperature"] > 0
     assert not (tmp_path / "one/models/subject").exists()
-    three = tiny(model="test_ambiguity:Three", others=[], calibrate=False, rules=["l1:1"])
-    found = three(tmp_path / "three", dataset=toy())
+    told = [read_json(tmp_path / "one/models/subject.json")]
+    for name in ("Two", "Chances"):
+        replace(asked, model=f"test_ambiguity:{name}")(tmp_path / name, until="classifier")
+        told.append(read_json(tmp_path / name / "models/subject.json"))
+    assert [one["outputs"] for one in told] == ["logits", "logits", "probabilities"]
+    assert {round(one["temperature"], 3) for one in told} == {round(told[0]["temperature"], 3)}
+    shared = {"rules": ["l1:1"], "step1_from": str(whole[0])}
+    three = tiny(model="test_ambiguity:Three", others=[], calibrate=False, **shared)
+    found = three(tmp_path / "three")
     mass = load_arrays(tmp_path / "three/representation/samples_real.npz")["mass"]
     assert ((mass > 0) & (mass < 1)).all()
     assert found["band_share.gasten"].null.name == "rejection from the plain GAN"  # no control was trained
     with pytest.raises(DataError, match="image"):
-        replace(three, image_size=20)(tmp_path / "size", dataset=toy())
+        replace(three, image_size=20, step1_from=None)(tmp_path / "size")
 
 
-def test_a_guard_that_does_not_hold_is_told_and_patterns_are_those_of_rejection(tmp_path, whole):
+def test_a_collapsed_generator_and_one_cluster_are_told(tmp_path, tiny, whole, monkeypatch, no_page):
+    monkeypatch.setattr(Gan, "generate", lambda gan, noise: 0.4 + 1e-6 * gan.generator(noise))
+    asked = tiny(**WIDE, model="test_ambiguity:Two", others=[], step2_from=str(whole[0]))
+    found = asked(tmp_path / "run")
+    told = " ".join(found.warnings)
+    assert all(f"images of {name} differ 0.0%" in told for name in ("rejection", "latent", "gasten"))
+    assert found["band_share.gasten"].value == 1
+    assert "all examples are alike" in told
+    assert read_json(tmp_path / "run/run.json")["status"] == "finished"
+
+
+def test_a_diverging_gan_loses_nothing_and_is_resumed_after_mending(tmp_path, tiny, whole, monkeypatch):
+    folder, chosen = tmp_path / "run", tiny(**WIDE)
+    shutil.copytree(whole[0], folder, ignore=shutil.ignore_patterns("huber-1_*", "tables", "*.html"))
+    (folder / "findings.json").unlink()
+    kept = {path: path.read_bytes() for path in (folder / "models").rglob("*.safetensors")}
+    with monkeypatch.context() as patch:
+        patch.setattr(Gan, "generator_loss", lambda gan, fakes: fakes.sum() * torch.nan)
+        with pytest.raises(TrainingDiverged, match="generator"):
+            chosen(folder, resume=True)
+    assert read_json(folder / "run.json")["status"] == "failed"
+    assert all(path.read_bytes() == held for path, held in kept.items())
+    assert main(["report", str(folder)]) == 2
+    chosen(folder, resume=True, until="step-2")
+    assert read(folder / "tables/candidates.csv") == read(whole[0] / "tables/candidates.csv")
+
+
+def test_a_run_of_an_older_layout_is_refused_in_words(tmp_path, whole):
+    copy = tmp_path / "copy"
+    shutil.copytree(whole[0], copy, ignore=shutil.ignore_patterns("*.safetensors"))
+    table = copy / "tables/candidates.csv"
+    table.write_text(table.read_text().replace("frechet_share", "frechet_part"))
+    with pytest.raises(DataError, match=r"another version of lightwell.*run the study again"):
+        Stored.read(copy)
+
+
+def test_rejection_that_wins_is_named_plainly():
+    def won(guard, far):
+        names = ("guard_score.{}.band", "frechet.{}", "band_share.{}")
+        pairs = zip(names, (guard, far, (0.03, 0.16)), strict=True)
+        found = Findings(
+            Estimate(name.format(which), value)
+            for name, values in pairs
+            for which, value in zip(("rejection", "gasten"), values, strict=True)
+        )
+        return " ".join(_of_rejection(found))
+
+    both = won((0.2, -0.1), (24, 120))
+    assert "score 0.20 with the discriminator, GASTeN's -0.10; over all images its Fréchet" in both
+    assert "distance is 24, GASTeN's 120. What GASTeN changes is the yield: 16.0%" in both
+    assert "discriminator" not in won((0, 0.1), (24, 120))
+    assert won((0, 0.1), (120, 24)) == ""
+
+
+def test_patterns_are_those_of_rejection_where_no_guard_holds(tmp_path, tiny, whole, no_page):
     shutil.copytree(
         whole[0],
         tmp_path / "run",
@@ -189,12 +256,13 @@ def test_a_guard_that_does_not_hold_is_told_and_patterns_are_those_of_rejection(
     )
     strict = tiny(**WIDE, least_guard=99)
     (tmp_path / "run/config.yaml").write_text(strict.to_yaml())
-    found = strict(tmp_path / "run", dataset=toy(), resume=True)
+    found = strict(tmp_path / "run", resume=True)
     assert any("speckle, not ambiguity" in told for told in found.warnings)
-    assert "undecided images of rejection" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert Stored.read(tmp_path / "run").source == "rejection"
+    assert any("Undecided images of rejection" in told for told in found.warnings)
 
 
-def test_the_pick_takes_realism_first():
+def test_the_pick_takes_realism_first(tiny):
     def one(rule, share, frechet, guard, distance):
         return Candidate(rule, 5, 1, distance, share, frechet, frechet / 400, guard, 0.0, 0.0, 0.0)
 
@@ -207,15 +275,23 @@ def test_the_pick_takes_realism_first():
 
 
 def test_parts_hold_the_pair_alone():
-    parts = parts_of(toy(), "right,left", None, 0)
+    parts = parts_of(lights(), "right,left", None, 0)
     assert parts.names == ("right", "left")
     assert parts.columns == (1, 0)
     assert (parts.every.n, parts.train.n, parts.validation.n, parts.test.n) == (144, 80, 16, 24)
-    right = toy().take(np.asarray(parts.train.ids)[parts.train.labels == 1])
+    right = lights().take(np.asarray(parts.train.ids)[parts.train.labels == 1])
     assert set(right.labels) == {1}
-    assert parts_of(toy(), "1,0", None, 0).names == ("right", "left")
+    assert parts_of(lights(), "1,0", None, 0).names == ("right", "left")
     ids = [set(np.asarray(part.ids).tolist()) for part in (parts.train, parts.validation, parts.test)]
     assert len(set.union(*ids)) == sum(map(len, ids))
+
+
+def test_class_names_may_hold_commas():
+    data = replace(lights(), class_names=("left", "up, or right", "below"))
+    assert parts_of(data, "up, or right,left", None, 0).names == ("up, or right", "left")
+    assert parts_of(data, "0, up, or right", None, 0).columns == (0, 1)
+    with pytest.raises(ConfigError, match="two classes"):
+        parts_of(data, "up,right,left", None, 0)
 
 
 @pytest.mark.parametrize(
@@ -227,8 +303,8 @@ def test_parts_hold_the_pair_alone():
         ("right,empty", DataError, "has no images"),
     ],
 )
-def test_a_pair_that_is_not_there_is_refused(tmp_path, pair, error, message):
-    data = replace(toy(), class_names=("left", "right", "below", "empty"))
+def test_a_pair_that_is_not_there_is_refused(tmp_path, tiny, pair, error, message):
+    data = replace(lights(), class_names=("left", "right", "below", "empty"))
     with pytest.raises(error, match=message):
         tiny(pair=pair)(tmp_path / "run", dataset=data)
     assert not (tmp_path / "run/models").exists()
@@ -248,12 +324,12 @@ def test_a_pair_that_is_not_there_is_refused(tmp_path, pair, error, message):
         ({"samples": 1}, "out of range"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(settings, message):
+def test_settings_that_cannot_be_are_refused(tiny, settings, message):
     with pytest.raises(ConfigError, match=message):
         tiny(**settings)
 
 
-def test_an_unknown_stage_is_refused_and_a_study_without_any_says_so(tmp_path):
+def test_an_unknown_stage_is_refused_and_a_study_without_any_says_so(tmp_path, tiny):
     with pytest.raises(ConfigError, match="Did you mean 'step-1'"):
         tiny()(tmp_path / "a", until="step1")
     with pytest.raises(ConfigError, match="has none"):
@@ -269,17 +345,15 @@ def test_a_study_may_have_commands_of_its_own(monkeypatch, capsys):
     assert "lightwell ambiguity {tell} [--help]" in capsys.readouterr().out
 
 
-def test_one_sided_rules_are_told():
+def test_one_sided_rules_are_told(tiny):
     chosen = tiny(rules=["kl:1"])
     assert chosen.parsed_rules[0].name == "kl"
     with pytest.warns(UserWarning, match="towards p = 1"):
         Rule.parse("kl:1")
 
 
-def test_a_stage_is_named_on_the_command_line(tmp_path, capsys):
-    data = toy()
-    np.savez(tmp_path / "lights.npz", inputs=data.inputs, labels=data.labels, class_names=data.class_names)
-    words = ["ambiguity", "--preset", "smoke", "--data", str(tmp_path / "lights.npz"), "--pair", "right,left"]
+def test_a_stage_is_named_on_the_command_line(tmp_path, lights_npz, capsys):
+    words = ["ambiguity", "--preset", "smoke", "--data", str(lights_npz), "--pair", "right,left"]
     words += ["--calibrate", "false", "--out", str(tmp_path / "run"), "--until", "classifier"]
     assert main(words) == 0
     assert (tmp_path / "run/models/other_1/model/model.safetensors").is_file()

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from toy_study import tiny_ambiguity
 
 from lightwell.cli import main
 from lightwell.core.errors import ConfigError, DataError
@@ -18,9 +19,9 @@ from lightwell.core.files import load_arrays, read_json, save_arrays
 from lightwell.core.findings import Findings
 from lightwell.models import saved
 from lightwell.models.load import load_model
-from lightwell.studies import study
 from lightwell.studies.ambiguity.commands import export as exporting
 from lightwell.studies.ambiguity.commands.export import export
+from lightwell.studies.ambiguity.commands.labels import Judge, read_labels
 from lightwell.studies.ambiguity.commands.retrain import retrain, verdict
 from lightwell.studies.ambiguity.commands.retraining import Trial
 from lightwell.studies.ambiguity.commands.words import read_run
@@ -40,40 +41,25 @@ class Narrow(nn.Module):
         return images.flatten(1) @ torch.zeros(5, 2)
 
 
-@pytest.fixture(scope="module")
-def lights(tmp_path_factory):
-    """180 images of 16 × 16 in a file: light on the left, on the right, below."""
-    draw = np.random.default_rng(0)
-    labels = np.arange(180) % 3
-    images = draw.integers(0, 60, (180, 16, 16, 1))
-    places = (np.s_[:, :8], np.s_[:, 8:], np.s_[8:, :])
-    for image, label in zip(images, labels, strict=True):
-        image[places[label]] += draw.integers(90, 180)
-    path = tmp_path_factory.mktemp("lights") / "lights.npz"
-    names = np.array(["left", "right", "below"])
-    np.savez(path, inputs=images.astype(np.uint8), labels=labels, class_names=names)
-    return path
+@pytest.fixture
+def chosen(lights_npz):
+    return tiny_ambiguity(lights_npz, starts=[0, -1])
 
 
-@pytest.fixture(scope="module")
-def chosen(lights):
-    return study("ambiguity").from_preset(
-        "smoke", data=str(lights), pair="right,left", band=0.4, noise=40, samples=80, latent_samples=6,
-        latent_steps=2, rules=["huber:1"], step1={"epochs": 1}, step2={"epochs": 1},
-        subject_training={"epochs": 4, "batch_size": 16}, judge_training={"epochs": 2, "batch_size": 16},
-    )  # fmt: skip
+@pytest.fixture
+def run(ambiguity_run):
+    return ambiguity_run
 
 
-@pytest.fixture(scope="module")
-def run(chosen, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run") / "whole"
-    chosen(folder)
-    return folder
+@pytest.fixture(scope="session")
+def exported(ambiguity_run, tmp_path_factory):
+    return export(ambiguity_run, tmp_path_factory.mktemp("exported") / "ambiguous")
 
 
-@pytest.fixture(scope="module")
-def words(run, lights):
-    return ["--preset", str(run / "config.yaml"), "--data", str(lights), "--pos", "right", "--neg", "left"]
+@pytest.fixture
+def words(run, lights_npz):
+    told = ["--preset", str(run / "config.yaml"), "--data", str(lights_npz)]
+    return [*told, "--pos", "right", "--neg", "left"]
 
 
 def test_noise_is_that_of_a_run(run, tmp_path, capsys):
@@ -265,9 +251,8 @@ def test_the_verdict_needs_ranges_apart():
     assert "nothing follows" in verdict(trials([0.2], [0.1]))
 
 
-def test_labels_of_a_human_are_used_as_they_are(run, tmp_path):
+def test_labels_of_a_human_are_used_as_they_are(run, tmp_path, no_page):
     stored, _, parts = read_run(run)
-    own = retrain(run, seeds=1, out=tmp_path / "judge")
     table = export(run, tmp_path / "ambiguous") / "labels.csv"
     rows = rows_of(table)
     judge = saved.load(run / "models/judge/model").eval()
@@ -278,8 +263,9 @@ def test_labels_of_a_human_are_used_as_they_are(run, tmp_path):
     for row, right in zip(rows, said, strict=True):
         row["label"] = "right" if right else "left"
     write_rows(table, rows)
-    same = retrain(run, table, seeds=1, out=tmp_path / "same")
-    assert [one.value for one in same] == pytest.approx([one.value for one in own], nan_ok=True)
+    assert np.array_equal(read_labels(table, stored).rows, stored.rows)
+    assert read_labels(table, stored).labels.tolist() == said
+    assert Judge(stored, parts).labels(stored.sets[stored.source]["images"][stored.rows]).tolist() == said
     rows[0]["label"], rows[1]["label"] = "neither", ""
     rows[2]["label"] = "left" if said[2] else "right"
     write_rows(table, rows)
@@ -304,10 +290,10 @@ def test_labels_of_a_human_are_used_as_they_are(run, tmp_path):
         (None, "cannot be read"),
     ],
 )
-def test_labels_that_do_not_fit_are_refused(run, tmp_path, changed, message):
+def test_labels_that_do_not_fit_are_refused(run, exported, tmp_path, changed, message):
     table = tmp_path / "labels.csv"
     if changed is not None:
-        rows = rows_of(export(run, tmp_path / "ambiguous") / "labels.csv")
+        rows = rows_of(exported / "labels.csv")
         rows[0] |= {key: value for key, value in changed.items() if key in rows[0]}
         rows = rows + rows[:1] if "twice" in changed else rows
         columns = changed.get("columns", list(rows[0]))
@@ -317,7 +303,7 @@ def test_labels_that_do_not_fit_are_refused(run, tmp_path, changed, message):
     assert not (tmp_path / "out").exists()
 
 
-def test_what_cannot_be_retrained_is_refused(run, chosen, lights, tmp_path, capsys):
+def test_what_cannot_be_retrained_is_refused(run, chosen, tmp_path, capsys):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     theirs = replace(chosen, model="test_ambiguity_commands:Halves")

@@ -110,7 +110,7 @@ def test_a_run_that_failed_after_training_keeps_its_settings(folder, tmp_path):
     with pytest.raises(ConfigError, match="settings differ"):
         study("leakage").from_preset("smoke", **OWN, seed=1)(copy, dataset=toy(), resume=True)
     rows = (copy / "metrics.csv").read_text().splitlines()
-    assert [row.split(",")[0] for row in rows] == ["method", *np.repeat(["cbnm", "vae", "glancenet"], 3)]
+    assert [row.split(",")[0] for row in rows] == ["model", *np.repeat(["cbnm", "vae", "glancenet"], 3)]
 
 
 def test_a_saved_model_is_gated_by_distance(folder, tmp_path):

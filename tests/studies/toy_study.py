@@ -11,6 +11,7 @@ from torch import nn
 from lightwell.core.findings import Findings
 from lightwell.data import Dataset
 from lightwell.studies import study
+from lightwell.studies.ambiguity import Ambiguity
 from lightwell.training import Run
 
 KNOWN = ("cat", "dog", "owl")
@@ -25,6 +26,26 @@ def toy(n: int = 240, size: int = 8) -> Dataset:
     for i, label in enumerate(labels):
         images[i, 2 * label] = 250
     return Dataset.from_arrays(images, [(*KNOWN, "fish")[label] for label in labels], name="toy")
+
+
+def lights() -> Dataset:
+    """180 images of 16 × 16: light on the left, light on the right, light below."""
+    draw = np.random.default_rng(0)
+    labels = np.arange(180) % 3
+    images = draw.integers(0, 60, (180, 16, 16, 1))
+    places = (np.s_[:, :8], np.s_[:, 8:], np.s_[8:, :])
+    for image, label in zip(images, labels, strict=True):
+        image[places[label]] += draw.integers(90, 180)
+    return Dataset.from_arrays(images.astype(np.uint8), labels, ["left", "right", "below"], "lights")
+
+
+def tiny_ambiguity(data: Path | str, **settings: Any) -> Ambiguity:
+    """A run of seconds on the lights in a file, with a band that holds many of them."""
+    own = {"data": str(data), "pair": "right,left", "noise": 40, "samples": 80, "band": 0.4,
+           "latent_samples": 8, "latent_steps": 2, "rules": ["control", "huber:1"],
+           "subject_training": {"epochs": 4, "batch_size": 16}, "judge_training": {"epochs": 1},
+           "step1": {"epochs": 2, "batch_size": 32}, "step2": {"epochs": 2, "batch_size": 32}}  # fmt: skip
+    return Ambiguity.from_preset("smoke", **{**own, **settings})
 
 
 def toy_settings(**settings: Any) -> dict[str, Any]:

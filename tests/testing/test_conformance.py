@@ -1,4 +1,4 @@
-"""Every method and every unknown score of the house keeps every promise of the suite."""
+"""Every method, unknown score and generator of the house keeps every promise of the suite."""
 
 from __future__ import annotations
 
@@ -6,14 +6,28 @@ from dataclasses import replace
 from unittest import SkipTest
 
 import pytest
+import torch
+from torch import nn
 
 from lightwell.core.concepts import Concept
+from lightwell.core.seeds import global_seed
 from lightwell.models import METHODS, method
 from lightwell.models.anchors import Anchors
+from lightwell.models.boundary.gan import Gan
+from lightwell.models.boundary.latent import LatentSearch
+from lightwell.models.boundary.undecided import Undecided
 from lightwell.models.model import Signature
 from lightwell.models.scorers import SCORERS, make_scorer
-from lightwell.testing import check_model, check_scorer, model_checks, scorer_checks
+from lightwell.testing import (
+    check_generator,
+    check_model,
+    check_scorer,
+    generator_checks,
+    model_checks,
+    scorer_checks,
+)
 from lightwell.testing.suite import named, refusal, run
+from lightwell.testing.toys import seeded
 
 GREY = Signature(("cat", "dog", "owl"), (8, 8, 1))
 COLOUR = Signature(("a", "b", "c", "d"), (12, 9, 3), mean=(0.4, 0.5, 0.3), std=(0.2, 0.3, 0.25))
@@ -101,6 +115,34 @@ def test_scorer_without_geometry(score):
     outcome = check_scorer(lambda: make_scorer(score))
     skipped = {name for name, how in outcome.items() if how != "passed"}
     assert skipped == ({"larger_is_more_unknown"} if score == "openmax" else set())
+
+
+def a_gan(**settings):
+    return seeded(lambda: Gan(Signature((), (16, 16, 1)), Gan.Settings(noise_size=8, **settings)))
+
+
+def a_search():
+    with global_seed(0, "classifier"):
+        classifier = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(256, 2))
+    return LatentSearch(a_gan(generator_filters=8), Undecided(classifier, outputs="logits"), steps=3)
+
+
+@pytest.mark.parametrize("make", [a_gan, lambda: a_gan(architecture="dcgan", blocks=2), a_search])
+@pytest.mark.parametrize(("name", "check"), generator_checks(), ids=[name for name, _ in generator_checks()])
+def test_generator(name, check, make):
+    check(make)
+
+
+def test_a_generator_that_breaks_each_promise_fails_each_check():
+    class Broken(Gan):
+        def sample(self, n, seed, max_rows=256):
+            noise = torch.rand(max(n, 1), 8) + max_rows  # of nobody's seed; in training mode
+            return 2 * self.generate(noise) - 1
+
+    with pytest.raises(AssertionError) as caught:
+        check_generator(lambda: Broken(Signature((), (16, 16, 1)), Gan.Settings(noise_size=8)))
+    failed = [line.split(":")[0] for line in str(caught.value).splitlines()[1:]]
+    assert failed == [name for name, _ in generator_checks()]
 
 
 def test_a_run_reports_what_was_skipped():

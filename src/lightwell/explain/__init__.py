@@ -1,6 +1,6 @@
 """Explanations: what an encoder saw, asked of its output and its maps.
 
-Names are imported when they are asked for, so that the evidence of stored codes needs no torch.
+Names are imported when they are asked for, so that evidence and patterns of stored codes need no torch.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from lightwell.explain.evidence import REASONS, Evidence, decompose, describe, reason_codes
     from lightwell.explain.examples import EXAMPLES, ExampleImportance, importance
     from lightwell.explain.features import FEATURES, Attribution, attribute, mean_of
+    from lightwell.explain.patterns import (
+        Patterns,
+        PatternSettings,
+        Prototypes,
+        find_patterns,
+        prototypes_of,
+    )
     from lightwell.explain.spatial import check_spatial, spatial_maps
     from lightwell.explain.targets import Corpus, Norm, Pair, SelfSimilarity, Target, Units
     from lightwell.explain.units import Climb, Visualisation, unit_saliency, visualise
@@ -36,6 +43,9 @@ __all__ = [
     "ExampleImportance",
     "Norm",
     "Pair",
+    "PatternSettings",
+    "Patterns",
+    "Prototypes",
     "SelfSimilarity",
     "Target",
     "Units",
@@ -45,10 +55,12 @@ __all__ = [
     "decompose",
     "describe",
     "encoder_classifier_agreement",
+    "find_patterns",
     "importance",
     "infidelity",
     "mean_of",
     "orthogonal_change",
+    "prototypes_of",
     "randomised_weights",
     "reason_codes",
     "removal_curves",
@@ -59,7 +71,7 @@ __all__ = [
     "visualise",
 ]
 
-_ROOMS = ("evidence", "spatial", "targets", "features", "units", "examples", "evaluation")
+_ROOMS = ("evidence", "patterns", "spatial", "targets", "features", "units", "examples", "evaluation")
 
 
 def __getattr__(name: str) -> Any:

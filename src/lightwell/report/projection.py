@@ -52,8 +52,8 @@ def project(
 
     Notes
     -----
-    t-SNE has perplexity 50 (less where n is small) and starts from PCA, after a reduction to 50 dimensions;
-    the extra rows are embedded together with the codes. PCA's axes are those of the codes alone.
+    t-SNE has perplexity 50 (less where n is small) and starts from PCA, after a reduction to 50 dimensions.
+    It and PaCMAP embed the extra rows together with the codes; PCA and UMAP are fitted on the codes alone.
 
     Examples
     --------
@@ -80,8 +80,10 @@ def project(
     chosen = _choose(table, method)
     if chosen == "pca":
         return *_pca(table, more), _TITLES[chosen]
-    joined = np.concatenate([table, more])
-    placed = _EMBEDDERS[chosen](joined, derive(seed, "map", chosen) % 2**32)
+    state = derive(seed, "map", chosen) % 2**32
+    if chosen == "umap":
+        return *_umap(table, more, state), _TITLES[chosen]
+    placed = _EMBEDDERS[chosen](np.concatenate([table, more]), state)
     return placed[: len(table)], placed[len(table) :], _TITLES[chosen]
 
 
@@ -138,12 +140,13 @@ def _pacmap(rows: Floats, seed: int) -> Floats:
     return np.asarray(model.fit_transform(rows, init="pca"), dtype=np.float64)
 
 
-def _umap(rows: Floats, seed: int) -> Floats:
-    model = _module("umap").UMAP(n_components=2, random_state=seed % 2**31, n_jobs=1)
-    return np.asarray(model.fit_transform(rows), dtype=np.float64)
+def _umap(codes: Floats, more: Floats, seed: int) -> tuple[Floats, Floats]:
+    model = _module("umap").UMAP(n_components=2, random_state=seed % 2**31, n_jobs=1).fit(codes)
+    placed = model.transform(more) if len(more) else np.zeros((0, 2))
+    return np.asarray(model.embedding_, np.float64), np.asarray(placed, np.float64)
 
 
-_EMBEDDERS: dict[str, Callable[[Floats, int], Floats]] = {"tsne": _tsne, "pacmap": _pacmap, "umap": _umap}
+_EMBEDDERS: dict[str, Callable[[Floats, int], Floats]] = {"tsne": _tsne, "pacmap": _pacmap}
 
 
 def _module(name: str) -> Any:

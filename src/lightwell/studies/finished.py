@@ -46,7 +46,7 @@ class Finished:
         Raises
         ------
         DataError
-            If the run has no findings yet.
+            If the run has no findings yet, or another version of lightwell wrote it in another layout.
         """
         status = read_status(folder)
         if not (folder / "findings.json").is_file():
@@ -58,7 +58,15 @@ class Finished:
             )
         settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
         findings = Findings.read(folder / "findings.json")
-        return cls(folder, status, settings, findings, **cls._kept(folder))
+        try:
+            kept = cls._kept(folder)
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise DataError(
+                f"this run lacks what its page is made of ({type(error).__name__}: {error})",
+                where=folder,
+                fix="Where another version of lightwell wrote it, run the study again.",
+            ) from error
+        return cls(folder, status, settings, findings, **kept)
 
     @classmethod
     def _kept(cls, folder: Path) -> dict[str, Any]:

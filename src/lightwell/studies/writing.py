@@ -90,7 +90,7 @@ def conclude(run: Run, found: Findings, *trainings: Path) -> Findings:
 
 
 def join_metrics(path: Path, trainings: Sequence[Path]) -> None:
-    """Write what all trainings logged into one table, a column for which it was."""
+    """Write what all trainings logged into one table, a column for the folder that each lies in."""
     logs = {log.parent.name: read_history(log) for log in trainings if log.is_file()}
     columns = list(dict.fromkeys(key for rows in logs.values() for row in rows for key in row))
     cells = [[name, *(row.get(key, "") for key in columns)] for name, rows in logs.items() for row in rows]

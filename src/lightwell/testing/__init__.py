@@ -1,6 +1,6 @@
-"""The conformance suite: what every model, unknown score and explainer promises, as checks on your own.
+"""The conformance suite: what every model, unknown score, explainer and generator promises, as checks.
 
-In a test file of yours::
+On your own, in a test file::
 
     import pytest
     from lightwell.testing import model_checks
@@ -15,14 +15,17 @@ skipped; it never passes silently.
 """
 
 from lightwell.testing.explainers import check_explainer, explainer_checks
+from lightwell.testing.generators import check_generator, generator_checks
 from lightwell.testing.models import check_model, model_checks
 from lightwell.testing.scorers import check_scorer, scorer_checks
 
 __all__ = [
     "check_explainer",
+    "check_generator",
     "check_model",
     "check_scorer",
     "explainer_checks",
+    "generator_checks",
     "model_checks",
     "scorer_checks",
 ]

@@ -135,8 +135,15 @@ def _hdbscan(table: Floats, min_cluster_size: int, epsilon: float) -> Ints:
 
     if len(table) < max(min_cluster_size, 3):
         return np.full(len(table), -1, np.int64)
-    model = HDBSCAN(min_cluster_size, 3, float(epsilon), cluster_selection_method="leaf", copy=True)
-    return np.asarray(model.fit_predict(table))
+    model = HDBSCAN(min_cluster_size, 3, cluster_selection_method="leaf", copy=True)
+    labels = np.asarray(model.fit_predict(table))
+    # Its own epsilon fails with NumPy 2.4; clusters that are one at that distance are merged here instead.
+    merged = model.dbscan_clustering(epsilon, min_cluster_size) if epsilon else labels
+    for one in np.unique(merged[merged >= 0]):
+        leaves = np.unique(labels[(merged == one) & (labels >= 0)])
+        if len(leaves) > 1:
+            labels[np.isin(labels, leaves) | (merged == one)] = leaves[0]
+    return labels
 
 
 _METHODS: dict[str, Callable[[Floats, int, int], Ints]] = {"gmm": _gmm, "kmeans": _kmeans, "ward": _ward}

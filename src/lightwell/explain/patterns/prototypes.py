@@ -129,10 +129,10 @@ def prototypes_of(
     same_width(embeddings=table, real_embeddings=real)
     classes = as_labels(real_labels, "real_labels") if len(real) else np.zeros(0, np.int64)
     same_length(real_embeddings=real, real_labels=classes)
-    if not len(table):
-        return Prototypes(_NO_ROWS, np.zeros((0, criticisms), np.int64), {}, np.nan, *[Picked()] * 3)
     sought = table if space == "embedding" else patterns.points
-    rows = measures.medoids(sought, patterns.labels)
+    rows = measures.medoids(sought, patterns.labels) if len(table) else _NO_ROWS
+    if not len(rows):
+        return Prototypes(rows, np.zeros((0, criticisms), np.int64), {}, np.nan, *[Picked()] * 3)
     ordered = table[in_order(table)[0]]
     draw = generator(seed, "prototypes")
     radius = _radius(draw.permutation(ordered)[:_MOST])

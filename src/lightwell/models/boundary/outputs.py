@@ -103,8 +103,10 @@ def as_logits(made: Tensor, outputs: Outputs) -> Tensor:
             expected="numbers in [0, 1], of K classes with the sum 1",
             got=f"{made.min().item():.4g} to {made.max().item():.4g}",
         )
-    both = torch.cat([1 - made, made], dim=1) if single else made
-    return both.clamp_min(torch.finfo(made.dtype).tiny).log()
+    kind = torch.finfo(made.dtype)
+    if single:  # 1 - p is not known any finer, so that p = 1 would be surer by far than p = 0
+        return torch.cat([1 - made, made], dim=1).clamp_min(kind.eps).log()
+    return made.clamp_min(kind.tiny).log()
 
 
 def _are_probabilities(made: Tensor) -> bool:

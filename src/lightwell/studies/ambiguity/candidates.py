@@ -145,21 +145,20 @@ def _stored_noise(run: Run, gan: Gan, study: Ambiguity) -> Tensor:
     path = run.path("noise.npz")
     if run.resume and path.is_file():
         return torch.from_numpy(load_arrays(path)["z"])
-    if study.noise_from is not None:
+    if study.noise_from is None:
+        seed = derive(study.seed, "test noise")
+        arrays = {"z": gan.noise(study.noise, seed).cpu().numpy(), "seed": np.array(seed)}
+    else:
         given = load_arrays(study.noise_from)
-        fits = "z" in given and given["z"].ndim == 2 and given["z"].shape[1] == study.gan.noise_size
-        if not fits:
+        if not ("z" in given and given["z"].ndim == 2 and given["z"].shape[1] == study.gan.noise_size):
             raise DataError(
                 "this is no noise for the GAN", where=study.noise_from,
                 expected=f"an array z of n×{study.gan.noise_size}",
                 got={name: array.shape for name, array in given.items()},
             )  # fmt: skip
-        save_arrays(path, given)
-        return torch.from_numpy(given["z"].astype(np.float32))
-    seed = derive(study.seed, "test noise")
-    noise = gan.noise(study.noise, seed)
-    save_arrays(path, {"z": noise.cpu().numpy(), "seed": np.array(seed)})
-    return noise
+        arrays = given | {"z": given["z"].astype(np.float32)}
+    save_arrays(path, arrays)
+    return torch.from_numpy(arrays["z"])
 
 
 def images_of(gan: Gan, noise: Tensor) -> Tensor:

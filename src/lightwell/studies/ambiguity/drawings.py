@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 
 from lightwell.metrics.generation import confusion_distance, risk_coverage
 from lightwell.report import Block, Figure, Note, Numbers, Section, Table, Text, figures, project
+from lightwell.report.projection import Method
 from lightwell.studies.ambiguity.candidates import PLAIN
 from lightwell.studies.ambiguity.samples import GENERATORS
 from lightwell.studies.ambiguity.stored import Stored
@@ -21,6 +24,7 @@ _MEASURES = (
     "band_share", "acd", "frechet", "kid", "precision", "recall", "density", "coverage_of_real",
     "guard_score", "isolated_pixels", "hubris",
 )  # fmt: skip
+_MAPS: tuple[Method, ...] = ("tsne", "pca", "umap")
 _MAPPED = 600  # undecided images on a map
 
 
@@ -82,7 +86,8 @@ def trade_off(stored: Stored) -> Section:
         "On the stored noise: of the generators whose realism guard holds (discriminator's score at least "
         f"{stored.settings['least_guard']:g}, Fréchet distance at most "
         f"{stored.settings['most_frechet']:.0%} of the variance of the training images) those "
-        "that none beats in Fréchet and confusion distance, and of these the one with the largest share in the band. Step 1 and control are never picked."
+        "that none beats in Fréchet and confusion distance, and of these the one with the largest share in "
+        "the band. Step 1 and control are never picked."
     )
     alt = f"{len(pool)} generators; picked is {names[picked]}."
     figure = Figure("trade_off", drawn, "Realism against confusion. Hollow: the guard does not hold.", alt)
@@ -101,12 +106,15 @@ def patterns(stored: Stored) -> Section:
     blocks: list[Block] = [Note("verdict" if found.found else "info", found.verdict)]
     if found.by_k:
         k = [one.k for one in found.by_k]
-        chosen = int(found.proposal.max()) + 1
+        chosen = next(
+            (one.k for one in found.by_k if one.silhouette == found.scores["silhouette"].value), None
+        )
         drawn = figures.stability_by_k(
             k,
             [one.seed_ari for one in found.by_k],
             [one.bootstrap_ari for one in found.by_k],
-            picked=chosen if chosen in k else None,
+            [found.stability["seed_ari"].null if one == chosen else np.nan for one in k],
+            picked=chosen,
         )
         stability = Figure(
             "stability_by_k",
@@ -126,7 +134,7 @@ def patterns(stored: Stored) -> Section:
                 (name.replace("_", " "), one.value, one.null, one.low, one.high) for name, one in rows.items()
             ),
             "The clusters beside a Gaussian of the same mean and covariance that went the same way; low and "
-            "high hold 95 % of it.",
+            "high hold 99 % of it.",
         )
         blocks += [judged, stability, table]
     if len(stored.rows):
@@ -146,7 +154,9 @@ def _maps(stored: Stored) -> list[Block]:
     few = np.linspace(0, len(stored.rows) - 1, min(len(stored.rows), _MAPPED)).astype(int)
     shown = np.unique(np.concatenate([few, places]))
     blocks: list[Block] = []
-    for method in ("tsne", "pca"):
+    # UMAP compiles itself for half a minute at its first call, which a run that reduces by it has paid.
+    umap = stored.patterns.settings.reduction == "umap" and find_spec("umap") is not None
+    for method in _MAPS if umap else _MAPS[:2]:
         xy, more, title = project(real["embedding"], seen["embedding"][shown], method, 0)
         at = np.searchsorted(shown, places)
         points = {

@@ -104,9 +104,9 @@ def beside(estimates: Mapping[str, Estimate], null: Mapping[str, Estimate], word
     ]
 
 
-def rows_of(seen: Seen, rows: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-    """Return some of a set's images and scores."""
-    return {name: seen[name][rows] for name in ("images", "p", "guard")}
+def rows_of(seen: Seen, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return some of a set's images with what is measured of them."""
+    return {name: seen[name][rows] for name in ("images", "p", "guard", "features")}
 
 
 def _mean(name: str, values: NDArray[Any], seed: int) -> Estimate:

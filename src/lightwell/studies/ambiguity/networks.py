@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -21,21 +20,18 @@ from lightwell.models import saved
 from lightwell.models.boundary.gan import Gan
 from lightwell.models.boundary.gasten import Gasten
 from lightwell.models.boundary.undecided import Undecided
-from lightwell.models.classifiers.softmax import SoftmaxSettings
 from lightwell.models.load import load_model
 from lightwell.models.model import Model, Signature, evaluating
-from lightwell.models.optimizer import OptimizerSettings
 from lightwell.studies.ambiguity.looks import Eyes, features_of
 from lightwell.studies.ambiguity.parts import Parts, whole_batch
+from lightwell.studies.ambiguity.recipes import judge_recipe, subject_recipe, subject_signature
 from lightwell.studies.learning import Recipe, signature_of
 from lightwell.studies.writing import join_metrics, model_card
-from lightwell.training import Run, TrainingSettings, fit
+from lightwell.training import Run, fit
 from lightwell.training.run import log
 
 if TYPE_CHECKING:
     from lightwell.studies.ambiguity.study import Ambiguity
-
-_JUDGE = SoftmaxSettings(features=64)
 
 
 class Networks:
@@ -54,11 +50,7 @@ class Networks:
     def __init__(self, study: Ambiguity, parts: Parts, run: Run) -> None:
         self.study, self.parts, self.run = study, parts, run
         self.folder = run.path("models")
-        channels = parts.train.image_shape[2]
-        height, width, _ = parts.train.image_shape
-        self._pair = Signature(
-            parts.train.class_names, (height, width, channels), "", (0.0,) * channels, (1.0,) * channels
-        )
+        self._pair = signature_of(parts.train, "", standardise=False)
         if not run.resume:
             shutil.rmtree(self.folder, ignore_errors=True)  # of an attempt that failed
         self._borrow()
@@ -74,7 +66,7 @@ class Networks:
         images = whole_batch(whole.inputs[:])
         asked = Undecided(model, pair or self._columns(model, images[:2]), study.outputs)
         asked.probe(images)
-        if (self.run.resume or study.step2_from) and note.is_file():
+        if self.run.resume and note.is_file():
             kept = read_json(note)
             return Undecided(model, asked.pair, kept["outputs"], kept["temperature"])
         if study.calibrate:
@@ -98,8 +90,8 @@ class Networks:
         The judge is trained on all classes, and no generator ever sees it.
         """
         train, path = self.parts.every, self.run.path("statistics.npz")
-        recipe = self._recipe("softmax", _JUDGE, self.study.judge_training, "judge")
-        judge = self._trained("judge", recipe, signature_of(train, self.study.judge_network), train, None)
+        signature = signature_of(train, self.study.judge_network)
+        judge = self._trained("judge", judge_recipe(self.study), signature, train, None)
         if not (self.run.resume and path.is_file()):
             features = features_of(judge, self.parts.train.inputs[:])
             save_arrays(self.run.path("representation", "reference.npz"), {"features": features})
@@ -167,18 +159,8 @@ class Networks:
         return sorted(self.folder.rglob("metrics.csv"))
 
     def _subject(self, name: str, filters: int) -> Model:
-        signature = replace(
-            self._pair, mean=tuple(0.5 for _ in self._pair.mean), std=tuple(0.5 for _ in self._pair.std)
-        )
-        settings = replace(self.study.subject, filters=filters)
-        recipe = self._recipe("subject", settings, self.study.subject_training, name)
-        return self._trained(name, recipe, signature, self.parts.train, self.parts.validation)
-
-    def _recipe(self, method: str, settings: object, training: TrainingSettings, purpose: str) -> Recipe:
-        adam = OptimizerSettings(
-            "adam", self.study.classifier_lr, weight_decay=0.0, schedule="constant", warmup=0.0
-        )
-        return Recipe(method, settings, adam, training, seed=derive(self.study.seed, purpose) % 2**31)
+        recipe, train = subject_recipe(self.study, filters, name), self.parts.train
+        return self._trained(name, recipe, subject_signature(train), train, self.parts.validation)
 
     def _trained(
         self,

@@ -99,18 +99,22 @@ def parts_of(
 
 
 def _columns(whole: Dataset, pair: str) -> tuple[int, int]:
-    words = [word.strip() for word in pair.split(",")]
-    if len(words) != 2 or not all(words):
+    cuts = [at for at, letter in enumerate(pair) if letter == ","]
+    pairs = [(pair[:at].strip(), pair[at + 1 :].strip()) for at in cuts]
+    if len(pairs) > 1:  # some of the commas are in a name
+        known = {*whole.class_names, *map(str, range(len(whole.class_names)))}
+        pairs = [words for words in pairs if known.issuperset(words)]
+    if len(pairs) != 1 or not all(pairs[0]):
         raise ConfigError(
             "a pair is two classes", where="pair", expected="POSITIVE,NEGATIVE such as 7,1", got=repr(pair)
         )
-    numbers = [word not in whole.class_names and word.isdecimal() for word in words]
-    found = [
-        whole.class_index(int(word) if number else word) for word, number in zip(words, numbers, strict=True)
-    ]
-    if found[0] == found[1]:
-        raise ConfigError("a pair is two classes", where="pair", got=f"'{words[0]}' twice")
-    return found[0], found[1]
+    first, second = (
+        whole.class_index(int(word) if word not in whole.class_names and word.isdecimal() else word)
+        for word in pairs[0]
+    )
+    if first == second:
+        raise ConfigError("a pair is two classes", where="pair", got=f"'{pairs[0][0]}' twice")
+    return first, second
 
 
 def _pair(part: Dataset, columns: tuple[int, int]) -> Dataset:

@@ -74,9 +74,9 @@ def path_of(folder: Path, name: str) -> Path:
 
 
 def read_samples(folder: Path) -> dict[str, Arrays]:
-    """Return every stored set by its name."""
+    """Return every stored set by its name; there is no control where none was trained."""
     paths = {name: path_of(folder, name) for name in SETS}
-    return {name: load_arrays(path) for name, path in paths.items() if path.is_file()}
+    return {name: load_arrays(path) for name, path in paths.items() if name != "control" or path.is_file()}
 
 
 def band_of(seen: Mapping[str, NDArray[Any]], width: float) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from lightwell.studies.leakage import measure, subjects, tables
 from lightwell.studies.leakage.cases import NAMED, Case, load_case
 from lightwell.studies.leakage.gates import GateSettings
 from lightwell.studies.learning import Recipe, signature_of
-from lightwell.studies.writing import conclude, record_data
+from lightwell.studies.writing import conclude, join_metrics, record_data
 from lightwell.training import Run, TrainingSettings
 from lightwell.training.run import log
 
@@ -140,11 +140,11 @@ class LeakageStudy(Study):
         options = measure.Options(self.policy, self.n_resamples, self.seed)
         found = Findings()
         measured: list[measure.Gated] = []
-        trained = [name for name in asked if name not in mine]
+        trainings = [run.path("models", name, "metrics.csv") for name in asked if name not in mine]
         for name, path in asked.items():
             folder = run.path("models", name)
             if not run.follower:  # before the first training too: from then on a run keeps its settings
-                tables.join_metrics(run.folder, trained)
+                join_metrics(run.path("metrics.csv"), trainings)
             model = mine[name] if name in mine else self._trained(name, case, folder, run)
             if run.follower:
                 continue
@@ -160,11 +160,11 @@ class LeakageStudy(Study):
             measured.append(done)
         if run.follower:
             return Findings()
-        tables.join_metrics(run.folder, trained)
+        join_metrics(run.path("metrics.csv"), trainings)
         tables.write(run.path("tables"), measured, case)
         save_arrays(run.path("representation", "examples.npz"), tables.examples(measured, case))
         save_arrays(run.path("representation", "probed.npz"), {"labels": case.data.open_test.labels})
-        return conclude(run, found, *(run.path("models", name, "metrics.csv") for name in trained))
+        return conclude(run, found, *trainings)
 
     @staticmethod
     def page(folder: Path) -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from lightwell.core.files import write_table
 from lightwell.studies.leakage.cases import Case
 from lightwell.studies.leakage.measure import TESTS, Gated, Mask
-from lightwell.training.history import read_history
 
 _SHOWN = 10
 
@@ -34,17 +33,6 @@ def reasons(refused: dict[str, Mask]) -> NDArray[np.int64]:
     n = len(next(iter(refused.values())))
     first, second = (refused.get(test, np.zeros(n, np.bool_)) for test in TESTS)
     return first * 1 + second * 2
-
-
-def join_metrics(folder: Path, trained: Iterable[str]) -> None:
-    """Write ``metrics.csv``: the rows of every training so far, under the name of its model."""
-    rows: list[dict[str, str]] = []
-    for name in trained:
-        path = folder / "models" / name / "metrics.csv"
-        if path.is_file():
-            rows += [{"method": name} | row for row in read_history(path)]
-    columns = list(dict.fromkeys(["method", *(key for row in rows for key in row)]))
-    write_table(folder / "metrics.csv", columns, ([row.get(key, "") for key in columns] for row in rows))
 
 
 def write(folder: Path, measured: Sequence[Gated], case: Case) -> None:

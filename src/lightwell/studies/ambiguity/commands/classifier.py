@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,9 @@ from numpy.typing import NDArray
 
 from lightwell.core.errors import ConfigError
 from lightwell.core.files import MANIFEST, atomic_write, save_arrays, write_json
-from lightwell.core.seeds import derive
 from lightwell.metrics.generation import acd, band_share
 from lightwell.models import saved
-from lightwell.models.boundary.subject import SubjectSettings
 from lightwell.models.boundary.undecided import Undecided
-from lightwell.models.model import Signature
-from lightwell.models.optimizer import OptimizerSettings
 from lightwell.report import figures
 from lightwell.studies.ambiguity.commands.words import (
     add_data,
@@ -30,7 +25,7 @@ from lightwell.studies.ambiguity.commands.words import (
     word_of,
 )
 from lightwell.studies.ambiguity.parts import Parts
-from lightwell.studies.learning import Recipe
+from lightwell.studies.ambiguity.recipes import subject_recipe, subject_signature
 from lightwell.studies.writing import model_card
 
 if TYPE_CHECKING:
@@ -96,8 +91,8 @@ def classifier(study: Ambiguity, parts: Parts, filters: int, folder: Path) -> di
         Contents of ``classifier.json``: data, settings, and accuracy, loss, acd and band_share by part, all
         before any calibration.
     """
-    recipe, signature = recipe_of(study, filters), signature_of_pair(parts)
-    model = trained(recipe, signature, parts.train, parts.validation, folder)
+    recipe = subject_recipe(study, filters)
+    model = trained(recipe, subject_signature(parts.train), parts.train, parts.validation, folder)
     asked = Undecided(model)
     seen = {name: (getattr(parts, name), "p." + name) for name in ("train", "test")}
     arrays = {key: outputs_of(asked, part.inputs[:]) for part, key in seen.values()}
@@ -124,22 +119,6 @@ def classifier(study: Ambiguity, parts: Parts, filters: int, folder: Path) -> di
     write_json(folder / "classifier.json", told)
     saved.save(model, folder / "model", card=model_card(model, said))
     return told
-
-
-def recipe_of(study: Ambiguity, filters: int) -> Recipe:
-    """Return how the study trains its classifier under test."""
-    adam = OptimizerSettings("adam", study.classifier_lr, weight_decay=0.0, schedule="constant", warmup=0.0)
-    settings: SubjectSettings = replace(study.subject, filters=filters)
-    return Recipe(
-        "subject", settings, adam, study.subject_training, seed=derive(study.seed, "subject") % 2**31
-    )
-
-
-def signature_of_pair(parts: Parts) -> Signature:
-    """Return the signature of a classifier of the pair; it sees pixels in [-1, 1], as in the seed."""
-    height, width, channels = parts.train.image_shape
-    half = (0.5,) * channels
-    return Signature(parts.train.class_names, (height, width, channels), "", half, half)
 
 
 def _measured(p: NDArray[np.float32], labels: NDArray[np.int64], width: float) -> dict[str, float | int]:

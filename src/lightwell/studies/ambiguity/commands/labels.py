@@ -82,7 +82,7 @@ def read_labels(path: Path, stored: Stored) -> Labelled:
             got=", ".join(map(str, table[0])) if table else "no rows",
         )  # fmt: skip
     positive, negative = stored.names
-    codes = {positive: 1, negative: 0, "": -1, NEITHER: -1}
+    codes = {"": -1, NEITHER: -1, positive: 1, negative: 0}
     outputs = stored.outputs[stored.source]
     known = {file_of(row): row for row in stored.rows.tolist()}
     found: dict[int, int] = {}

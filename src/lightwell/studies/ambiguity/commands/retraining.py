@@ -24,11 +24,11 @@ from lightwell.models.boundary.gan import Gan
 from lightwell.models.boundary.undecided import Undecided
 from lightwell.models.load import load_model
 from lightwell.models.model import Model
-from lightwell.studies.ambiguity.commands.classifier import recipe_of
 from lightwell.studies.ambiguity.commands.labels import Judge, Labelled
 from lightwell.studies.ambiguity.commands.words import outputs_of, trained
 from lightwell.studies.ambiguity.networks import place
 from lightwell.studies.ambiguity.parts import Images, Parts, pixels, whole_batch
+from lightwell.studies.ambiguity.recipes import subject_recipe
 from lightwell.studies.ambiguity.stored import Stored
 from lightwell.studies.learning import Recipe
 from lightwell.training.run import log
@@ -123,7 +123,7 @@ class Retraining:
         ]
 
     def _again(self, arm: str, seed: int) -> Trial:
-        own, usual = self._model, recipe_of(self.study, self.study.subject.filters)
+        own, usual = self._model, subject_recipe(self.study, self.study.subject.filters)
         recipe = Recipe(own.info.name, own.settings, usual.optimizer, usual.training, seed=seed)
         train = self.parts.train
         train = _with(train, *self.added[arm]) if arm in self.added else train

@@ -16,24 +16,22 @@ from torch import nn
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.files import MANIFEST, read_json, write_json
-from lightwell.core.seeds import derive, preserved
+from lightwell.core.seeds import preserved
 from lightwell.data import load
 from lightwell.metrics.generation import Gaussian
 from lightwell.models import saved
-from lightwell.models.classifiers.softmax import SoftmaxSettings
 from lightwell.models.load import load_model
 from lightwell.models.model import evaluating
-from lightwell.models.optimizer import OptimizerSettings
 from lightwell.studies.ambiguity.commands.words import add_data, parser_of, study_of, trained, word_of
 from lightwell.studies.ambiguity.parts import Images, batches, parts_of
-from lightwell.studies.learning import Recipe, signature_of
+from lightwell.studies.ambiguity.recipes import JUDGE, judge_recipe
+from lightwell.studies.learning import signature_of
 from lightwell.studies.writing import model_card
 
 if TYPE_CHECKING:
     from lightwell.studies.ambiguity.study import Ambiguity
 
 _JUDGE = "judge"
-_WIDTH = 64
 
 
 def command(words: Sequence[str]) -> int:
@@ -91,7 +89,7 @@ def statistics(
         If a class has no images, or the images are not what the network takes.
     """
     every, pairs = _training_images(study, every_pair=every_pair)
-    judge = asdict(study.judge_training) | {"network": study.judge_network, "features": _WIDTH}
+    judge = asdict(study.judge_training) | {"network": study.judge_network, "features": JUDGE.features}
     told = {
         "features": features, "data": study.data, "seed": study.seed, "image_shape": list(every.image_shape),
         "judge": judge if features == _JUDGE else None,
@@ -141,10 +139,7 @@ def _judge(study: Ambiguity, every: Dataset, out: Path) -> nn.Module:
     folder = out / _JUDGE
     if (folder / "model" / MANIFEST).is_file():
         return saved.load(folder / "model")
-    adam = OptimizerSettings("adam", study.classifier_lr, weight_decay=0.0, schedule="constant", warmup=0.0)
-    seed = derive(study.seed, _JUDGE) % 2**31
-    recipe = Recipe("softmax", SoftmaxSettings(features=_WIDTH), adam, study.judge_training, seed=seed)
-    model = trained(recipe, signature_of(every, study.judge_network), every, None, folder)
+    model = trained(judge_recipe(study), signature_of(every, study.judge_network), every, None, folder)
     said = f"Trained on {every.n:,} images of {every.name}, seed {study.seed}, to measure realism."
     saved.save(model, folder / "model", card=model_card(model, said))
     return model
