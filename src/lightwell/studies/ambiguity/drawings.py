@@ -22,7 +22,7 @@ _SAID = {
 }
 _MEASURES = (
     "band_share", "acd", "frechet", "kid", "precision", "recall", "density", "coverage_of_real",
-    "guard_score", "isolated_pixels", "hubris",
+    "guard_score", "isolated_pixels", "judged_in_pair", "hubris",
 )  # fmt: skip
 _MAPS: tuple[Method, ...] = ("tsne", "pca", "umap")
 _MAPPED = 600  # undecided images on a map
@@ -62,14 +62,14 @@ def generators(stored: Stored) -> Section:
     table = Table(columns, tuple(rows), "All fresh samples of each generator.")
     band = [(name, int(stored.band(name).sum()), *_in_band(stored, name)) for name in GENERATORS]
     inside = Table(
-        ("in the band", "images", "discriminator's score", "isolated pixels"), tuple(band),
-        "The images in the band alone, where all generators have the same share.",
+        ("in the band", "images", "discriminator's score", "isolated pixels", "judged in the pair"),
+        tuple(band), "The images in the band alone, where all generators have the same share.",
     )  # fmt: skip
     return Section("Beside rejection and control", (table, inside))
 
 
 def _in_band(stored: Stored, name: str) -> list[float | None]:
-    keys = [f"{measure}.{name}.band" for measure in ("guard_score", "isolated_pixels")]
+    keys = [f"{measure}.{name}.band" for measure in ("guard_score", "isolated_pixels", "judged_in_pair")]
     return [stored.findings[key].value if key in stored.findings else None for key in keys]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from lightwell.metrics.generation import (
 )
 from lightwell.models.boundary.gan import Gan
 from lightwell.models.boundary.undecided import Undecided
+from lightwell.models.capabilities import Classifies
 from lightwell.models.model import Model, evaluating
 from lightwell.studies.ambiguity.parts import Images, batches
 
@@ -43,15 +44,21 @@ class Eyes:
         Its codes are the features of every distance.
     statistics : Gaussian
         Of those features of the pair's training images.
+    columns : tuple of int
+        The pair in the judge's numbering of classes.
     """
 
     undecided: Undecided
     others: Mapping[str, Undecided]
     judge: Model
     statistics: Gaussian
+    columns: tuple[int, int]
 
     def look(self, images: Images, guard: Gan) -> Arrays:
-        """Return ``p``, ``mass``, ``embedding``, ``features``, ``guard`` and ``p.<other>``, a row an image.
+        """Return what is seen of images, a row an image.
+
+        ``p``, ``mass`` and ``embedding`` of the classifier under test, ``p.<other>``, the judge's
+        ``features`` and whether its class is one of the pair (``in_pair``), and the ``guard``'s scores.
 
         Parameters
         ----------
@@ -66,8 +73,14 @@ class Eyes:
                 answer = self.undecided.predict(batch)
                 part = {"p": answer.p, "mass": answer.mass, "embedding": answer.embedding}
                 part |= {f"p.{name}": other.predict(batch).p for name, other in self.others.items()}
-                parts.append(part | {"features": self.judge(batch), "guard": guard.realism(batch)})
+                codes = self.judge(batch)
+                part |= {"features": codes, "in_pair": self._in_pair(codes)}
+                parts.append(part | {"guard": guard.realism(batch)})
         return {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
+
+    def _in_pair(self, codes: Tensor) -> Tensor:
+        logits = cast("Classifies", self.judge).logits(codes)
+        return torch.isin(logits.argmax(dim=1), torch.tensor(self.columns, device=logits.device))
 
     def numbers(self, images: Images, seen: Mapping[str, NDArray[Any]], width: float) -> dict[str, float]:
         """Return the measures that candidates are compared by, of images and what was seen of them."""

@@ -28,7 +28,8 @@ Seen = Mapping[str, NDArray[Any]]
 _RESAMPLES = 200
 _HIGHER = {
     "acd": False, "band_share": True, "frechet": False, "guard_score": True, "kid": False, "precision": True,
-    "recall": True, "density": True, "coverage_of_real": True, "isolated_pixels": False, "hubris": False,
+    "recall": True, "density": True, "coverage_of_real": True, "isolated_pixels": False,
+    "judged_in_pair": True, "hubris": False,
 }  # fmt: skip
 _NEIGHBOURS = 5
 
@@ -88,10 +89,14 @@ def measured(name: str, seen: Seen, reference: Reference, width: float, seed: in
 
 
 def realism(name: str, seen: Seen, seed: int) -> dict[str, Estimate]:
-    """Return what tells images from speckle: the frozen discriminator's score, and isolated pixels."""
+    """Return what tells images of the pair from others and from speckle.
+
+    The frozen discriminator's score, isolated pixels, and the share that the judge takes for one of the pair.
+    """
     found = {
         "guard_score": _mean(f"guard_score.{name}", seen["guard"].astype(np.float64), seed),
         "isolated_pixels": _mean(f"isolated_pixels.{name}", isolated_pixels(seen["images"]), seed),
+        "judged_in_pair": share_estimate(f"judged_in_pair.{name}", seen["in_pair"]),
     }
     return {key: replace(one, higher_is_better=_HIGHER[key]) for key, one in found.items()}
 
@@ -106,7 +111,7 @@ def beside(estimates: Mapping[str, Estimate], null: Mapping[str, Estimate], word
 
 def rows_of(seen: Seen, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Return some of a set's images with what is measured of them."""
-    return {name: seen[name][rows] for name in ("images", "p", "guard", "features")}
+    return {name: seen[name][rows] for name in ("images", "p", "guard", "features", "in_pair")}
 
 
 def _mean(name: str, values: NDArray[Any], seed: int) -> Estimate:

@@ -97,7 +97,7 @@ class Networks:
             save_arrays(self.run.path("representation", "reference.npz"), {"features": features})
             Gaussian.of(features).save(path)
         self._join()
-        return Eyes(undecided, others, judge, Gaussian.load(path))
+        return Eyes(undecided, others, judge, Gaussian.load(path), self.parts.columns)
 
     def step_one(self) -> None:
         """Train the plain GAN, weights kept along the way."""
