@@ -39,8 +39,8 @@ class PatternSettings:
     epsilon : float
         Distance below which HDBSCAN splits no cluster.
     nulls : int
-        Structureless replicates, at least 2. Few make the test blunt: with 3 little is found, with 10 it is
-        about as sharp as it gets.
+        Structureless replicates, at least 2. Few make the test blunt, above all with UMAP, whose null varies
+        much: below 8 little is found.
     seeds, bootstraps : int
         Repeats the stability is measured over, at least 2 each.
     trials : int

@@ -166,6 +166,13 @@ class Ambiguity(Study):
             portions="classifier_lr step2_lr", image_size=4, train_images=10, step1_every=1, step2_every=1,
             noise=2, samples=2, latent_samples=2, latent_steps=1, criticisms=0,
         )  # fmt: skip
+        if "," not in self.pair:
+            raise ConfigError(
+                "a pair is two classes",
+                where="pair",
+                expected="POSITIVE,NEGATIVE such as 7,1",
+                got=repr(self.pair),
+            )
         if not 0 < self.band < 0.5:
             raise ConfigError("setting is out of range", where="band", expected="in (0, 0.5)", got=self.band)
         for name in ("subject_training", "judge_training", "step1", "step2"):
