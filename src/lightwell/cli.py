@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -146,6 +147,8 @@ def _study(name: str, words: list[str]) -> int:
     findings = chosen(folder, resume=options.resume, until=options.until, figure_formats=formats)
     if len(findings):
         _tell(folder, findings)
+    elif options.until:
+        print(f"stopped after {options.until} in {folder}; the same command with --resume goes on")  # noqa: T201
     return 0
 
 
@@ -275,6 +278,8 @@ def _tell(folder: Path, findings: Any) -> None:
     for estimate in findings:
         measure, _, variant = estimate.name.partition(".")
         if measure not in _HEADLINES or _ASIDE & set(variant.split(".")):
+            continue
+        if not math.isfinite(estimate.value):  # such as the silhouette of an empty band
             continue
         null = f"   ({estimate.null.name}: {estimate.null.value:.3f})" if estimate.null else ""
         print(f"{estimate.name:<31} {estimate.value:.4f}{null}")  # noqa: T201

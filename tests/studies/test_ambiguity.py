@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from toy_study import lights, tiny_ambiguity
 
-from lightwell.cli import main
+from lightwell.cli import _tell, main
 from lightwell.core.errors import ConfigError, DataError, TrainingDiverged
 from lightwell.core.files import load_arrays, read_json
 from lightwell.core.findings import Estimate, Findings
@@ -23,7 +23,7 @@ from lightwell.models.boundary.rules import Rule
 from lightwell.studies import study
 from lightwell.studies.ambiguity import Ambiguity, drawings
 from lightwell.studies.ambiguity.candidates import Candidate, control_of, picked, read, the_pick
-from lightwell.studies.ambiguity.cautions import _of_rejection
+from lightwell.studies.ambiguity.cautions import _advice, _failed, _of_rejection
 from lightwell.studies.ambiguity.parts import parts_of
 from lightwell.studies.ambiguity.stored import Stored
 
@@ -257,7 +257,10 @@ def test_patterns_are_those_of_rejection_where_no_guard_holds(tmp_path, tiny, wh
     strict = tiny(**WIDE, least_guard=99)
     (tmp_path / "run/config.yaml").write_text(strict.to_yaml())
     found = strict(tmp_path / "run", resume=True)
-    assert any("speckle, not ambiguity" in told for told in found.warnings)
+    (guard,) = (told for told in found.warnings if "speckle, not ambiguity" in told)
+    assert "huber:1, fails by its score and" in guard
+    assert "rejection, fails by its score and" in guard
+    assert "Pull less" not in guard
     assert Stored.read(tmp_path / "run").source == "rejection"
     assert any("Undecided images of rejection" in told for told in found.warnings)
 
@@ -272,6 +275,40 @@ def test_the_pick_takes_realism_first(tiny):
     assert the_pick(marked).rule == "mgda"
     assert [c.efficient for c in marked] == [False, False, True, True, False]
     assert the_pick(picked(pool, tiny(least_guard=10))).rule == "l1:1"  # the best guard of those that pull
+
+
+def test_the_guard_names_the_half_that_fails_and_blames_the_plain_gan(tiny):
+    def one(rule, score, share):
+        return Candidate(rule, 5, 1, 0.3, 0.1, 9.0, share, score, 0.0, 0.0, 0.0)
+
+    good, strict = one("step 1", 0.0, 0.1), tiny(least_guard=-0.3, most_frechet=0.4)
+    pulled = one("l1:25", -0.9, 0.6)
+    assert _failed(pulled, strict) == "score and its Fréchet distance"
+    assert _failed(one("l1:25", 0, 0.6), strict) == "Fréchet distance"
+    assert _failed(good, strict) == ""
+    assert "Pull less" in _advice([good, pulled], pulled, strict)
+    told = _advice([one("step 1", 0, 0.6), pulled], pulled, strict)
+    assert "fails by its Fréchet distance, too" in told
+    assert "train step 1 for longer" in told
+
+
+def test_a_model_that_does_not_know_the_pair_names_its_classes(tmp_path, tiny, whole):
+    theirs = tiny(model=str(whole[0] / "models/subject"), pair="below,left")
+    with pytest.raises(ConfigError, match=r"two of its classes: left, right, got below.*--pair"):
+        theirs(tmp_path / "run")
+
+
+def test_every_setting_has_a_help_text(capsys):
+    assert main(["ambiguity", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for said in ("Epochs of step 2 between", "Steps of the latent search", "most Fréchet distance",
+                 "whose plain GAN is taken", "all of whose networks"):  # fmt: skip
+        assert said in text
+
+
+def test_numbers_that_are_none_are_no_headlines(tmp_path, capsys):
+    _tell(tmp_path, Findings([Estimate("accuracy", 0.5), Estimate("silhouette_gap", float("nan"))]))
+    assert "silhouette" not in capsys.readouterr().out
 
 
 def test_parts_hold_the_pair_alone():
@@ -358,7 +395,9 @@ def test_a_stage_is_named_on_the_command_line(tmp_path, lights_npz, capsys):
     assert main(words) == 0
     assert (tmp_path / "run/models/other_1/model/model.safetensors").is_file()
     assert not (tmp_path / "run/models/judge").exists()
-    assert not capsys.readouterr().out  # there is no page to name yet
+    (line,) = capsys.readouterr().out.splitlines()  # there is no page to name yet
+    assert line.startswith(f"stopped after classifier in {tmp_path / 'run'}")
+    assert "--resume" in line
     assert main(["report", str(tmp_path / "run")]) == 2
     assert "no findings yet" in capsys.readouterr().err
 

@@ -20,11 +20,13 @@ from lightwell.core.findings import Findings
 from lightwell.models import saved
 from lightwell.models.load import load_model
 from lightwell.studies.ambiguity.commands import export as exporting
+from lightwell.studies.ambiguity.commands import retrain as retraining
 from lightwell.studies.ambiguity.commands.export import export
 from lightwell.studies.ambiguity.commands.labels import Judge, read_labels
 from lightwell.studies.ambiguity.commands.retrain import retrain, verdict
 from lightwell.studies.ambiguity.commands.retraining import Trial
 from lightwell.studies.ambiguity.commands.words import read_run
+from lightwell.studies.ambiguity.stored import Stored
 
 
 class Halves(nn.Module):
@@ -173,6 +175,7 @@ def write_rows(table, rows):
 def test_the_band_is_exported_whole_and_filled_labels_are_safe(run, tmp_path, capsys, monkeypatch):
     out = tmp_path / "ambiguous"
     assert main(["ambiguity", "export", str(run), "--out", str(out)]) == 0
+    assert f"lightwell ambiguity retrain {run} --labels" in capsys.readouterr().out
     stored, _, _ = read_run(run)
     seen, rows = stored.sets[stored.source], rows_of(out / "labels.csv")
     assert len(rows) == len(stored.rows) == len(list(out.glob("*.png"))) > 10
@@ -210,8 +213,11 @@ def test_the_band_is_exported_whole_and_filled_labels_are_safe(run, tmp_path, ca
         export(tmp_path)
 
 
-def test_retraining_stands_beside_plain_images_and_nothing(run, tmp_path, capsys):
-    out = tmp_path / "again"
+def test_retraining_stands_beside_plain_images_and_nothing(run, tmp_path, capsys, monkeypatch):
+    out, held, few = tmp_path / "again", read_run(run), np.ones(80, bool)
+    few[:2] = False  # the band of these lights holds all samples
+    monkeypatch.setattr(retraining, "read_run", lambda *_: held)
+    monkeypatch.setattr(Stored, "band", lambda *_: few)
     assert main(["ambiguity", "retrain", str(run), "--seeds", "2", "--out", str(out)]) == 0
     told, printed = read_json(out / "retrain.json"), capsys.readouterr().out
     assert told["labeller"] == "judge"
@@ -220,13 +226,14 @@ def test_retraining_stands_beside_plain_images_and_nothing(run, tmp_path, capsys
     arms = [(one["arm"], one["seed"]) for one in told["trials"]]
     assert [arm for arm, _ in arms] == ["before", *["nothing added", "plain added", "ambiguous added"] * 2]
     assert arms[1][1] == arms[2][1] == arms[3][1] != arms[4][1]
-    stored, _, parts = read_run(run)
+    stored, _, parts = held
     before = told["trials"][0]
     assert before["accuracy.test"] == stored.findings["accuracy"].value
     assert before["acd.test"] == pytest.approx(stored.findings["acd.rejection"].null.value)
     assert before["still_undecided"] == 1
     assert sum(told["added"]["ambiguous added"]) == len(stored.rows)
-    assert sum(told["added"]["plain added"]) == min(len(stored.rows), 80 - len(stored.rows))
+    assert sum(told["added"]["plain added"]) == 2
+    assert f"Only 2 images of {stored.source} are decided, {len(stored.rows)} undecided" in printed
     share = [one["band_share.synthetic"] for one in told["trials"] if one["arm"] == "plain added"]
     found = {one["name"]: one for one in told["findings"]}
     assert found["band_share.synthetic"]["null"]["value"] == pytest.approx(np.mean(share))
@@ -269,8 +276,12 @@ def test_labels_of_a_human_are_used_as_they_are(run, tmp_path, no_page):
     rows[0]["label"], rows[1]["label"] = "neither", ""
     rows[2]["label"] = "left" if said[2] else "right"
     write_rows(table, rows)
-    retrain(run, table, seeds=1, out=tmp_path / "other")
+    found = retrain(run, table, seeds=1, out=tmp_path / "other")
     told = read_json(tmp_path / "other/retrain.json")
+    assert stored.band(stored.source).all()  # so that no plain image is left to stand beside
+    assert [one["arm"] for one in told["trials"]] == ["before", "nothing added", "ambiguous added"]
+    assert {one.null.name for one in found} == {"nothing added"}
+    assert "No image is decided" in told["notes"][0]
     assert told["labeller"] == "human"
     assert told["left_out"] == 2
     assert told["judge_agrees"] == pytest.approx(1 - 1 / (len(rows) - 2))
@@ -310,6 +321,11 @@ def test_what_cannot_be_retrained_is_refused(run, chosen, tmp_path, capsys):
     (copy / "config.yaml").write_text(theirs.to_yaml(), encoding="utf-8")
     with pytest.raises(ConfigError, match="cannot be trained again here"):
         retrain(copy, seeds=1)
+    assert main(["ambiguity", "export", str(copy)]) == 0
+    told = capsys.readouterr().out
+    assert "ambiguity retrain" not in told
+    assert "classifier's own training" in told
+    shutil.rmtree(copy / "ambiguous")
     (copy / "config.yaml").write_text(replace(chosen, seed=5).to_yaml(), encoding="utf-8")
     with pytest.raises(ConfigError, match="not those of the run"):
         export(copy)
@@ -330,7 +346,9 @@ def test_an_empty_band_and_rows_of_other_samples_are_refused_in_words(run, tmp_p
     path = copy / "representation/patterns.npz"
     save_arrays(path, {name: array[:0] for name, array in load_arrays(path).items()})
     for command in (export, retrain):
-        with pytest.raises(DataError, match="no image lies in the band"):
+        with pytest.raises(
+            DataError, match="no image lies in the band of rejection, since the guard held for no"
+        ):
             command(copy)
     assert not (copy / "ambiguous").exists()
     arrays = load_arrays(run / "representation/patterns.npz")

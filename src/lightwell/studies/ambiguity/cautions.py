@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightwell.core.findings import Findings
 from lightwell.explain.patterns import Patterns
 from lightwell.models.boundary.gan import collapsed
-from lightwell.studies.ambiguity.candidates import read, the_pick
+from lightwell.studies.ambiguity.candidates import PLAIN, Candidate, read, the_pick
 from lightwell.studies.ambiguity.looks import Arrays
 from lightwell.studies.ambiguity.parts import whole_batch
 from lightwell.studies.ambiguity.patterns import source_of
@@ -33,17 +33,38 @@ def tell(
 
 
 def _of_the_guard(folder: Path, study: Ambiguity, found: Findings) -> Iterator[str]:
-    one = the_pick(read(folder / "tables" / "candidates.csv"))
+    pool = read(folder / "tables" / "candidates.csv")
+    one = the_pick(pool)
     if not one.holds:
         speckle, null = found["isolated_pixels.gasten"], found["isolated_pixels.rejection"]
         yield (
-            f"The realism guard holds for no generator of step 2. The best, {one.rule}, has a score of the "
-            f"discriminator of {one.guard_score:.2f} (least {study.least_guard:g}), a Fréchet distance of "
-            f"{one.frechet:.3g}, {one.frechet_share:.0%} of the variance (most {study.most_frechet:.0%}), "
-            f"and {speckle.value:.1f} isolated pixels an image (plain GAN {null.value:.1f}). This may be "
-            "speckle, not ambiguity: patterns are those of rejection. Pull less (rules), or train step 1 "
-            "for longer."
+            f"The realism guard holds for no generator of step 2. The best, {one.rule}, fails by its "
+            f"{_failed(one, study)}: it has a score of the discriminator of {one.guard_score:.2f} (least "
+            f"{study.least_guard:g}), a Fréchet distance of {one.frechet:.3g}, {one.frechet_share:.0%} of "
+            f"the variance (most {study.most_frechet:.0%}), and {speckle.value:.1f} isolated pixels an image "
+            f"(plain GAN {null.value:.1f}). This may be speckle, not ambiguity: patterns are those of "
+            f"rejection. {_advice(pool, one, study)}"
         )
+
+
+def _failed(one: Candidate, study: Ambiguity) -> str:
+    """Say which half of the guard does not hold; "" where both do."""
+    halves = {
+        "score": one.guard_score >= study.least_guard,
+        "Fréchet distance": one.frechet_share <= study.most_frechet,
+    }
+    return " and its ".join(half for half, holds in halves.items() if not holds)
+
+
+def _advice(pool: Sequence[Candidate], one: Candidate, study: Ambiguity) -> str:
+    plain = next(other for other in pool if (other.rule, other.start) == (PLAIN, one.start))
+    failed = _failed(plain, study)
+    if not failed:
+        return "Pull less (rules), or train step 1 for longer."
+    return (
+        f"The plain GAN, and so rejection, fails by its {failed}, too (score {plain.guard_score:.2f}, "
+        f"{plain.frechet_share:.0%} of the variance): train step 1 for longer."
+    )
 
 
 def _of_collapse(sets: Mapping[str, Arrays]) -> Iterator[str]:

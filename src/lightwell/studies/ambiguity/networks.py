@@ -69,8 +69,14 @@ class Networks:
         if self.run.resume and note.is_file():
             kept = read_json(note)
             return Undecided(model, asked.pair, kept["outputs"], kept["temperature"])
+        truth = torch.from_numpy(whole.labels.copy())
         if study.calibrate:
-            asked = asked.calibrated(images, torch.from_numpy(whole.labels.copy()))
+            asked = asked.calibrated(images, truth)
+        right = ((asked.predict(images).p >= 0.5) == (truth == 1)).float().mean().item()
+        log.info(
+            "classifier: returns %s, temperature %.3g, accuracy %.3f on %d watched images of the pair",
+            asked.outputs, asked.temperature, right, whole.n,
+        )  # fmt: skip
         write_json(note, {"outputs": asked.outputs, "temperature": asked.temperature})
         self._join()
         return asked
@@ -189,7 +195,8 @@ class Networks:
                 if name not in names:
                     raise ConfigError(
                         "this model does not know a class of the pair", where=self.study.model, got=name,
-                        expected=", ".join(names),
+                        expected=f"two of its classes: {', '.join(names)}",
+                        fix="Name two of them with --pair.",
                     )  # fmt: skip
             return names.index(positive), names.index(negative)
         Undecided(model, outputs="logits").probe(images)  # says in words what does not fit

@@ -67,8 +67,10 @@ class Ambiguity(Study):
         The classifier that is trained (in the seed: ``train.step-2.classifier``).
     others : list of int
         Filters of further classifiers; what they find undecided is compared.
-    subject_training, judge_training : TrainingSettings
-        Of these classifiers, and of the judge.
+    subject_training : TrainingSettings
+        How long each of these classifiers is trained.
+    judge_training : TrainingSettings
+        How long the judge is trained.
     judge_network : str
         Body of the judge, which learns all classes of the training part and measures realism.
     classifier_lr : float
@@ -77,10 +79,14 @@ class Ambiguity(Study):
         The GAN (in the seed: ``model``).
     optimizer : OptimizerSettings
         Of step 1 (in the seed: ``optimizer``).
-    step1, step2 : TrainingSettings
-        How long each step takes.
-    step1_every, step2_every : int
-        Epochs between stored networks (in the seed: ``checkpoint-every``).
+    step1 : TrainingSettings
+        How long the plain GAN is trained.
+    step2 : TrainingSettings
+        How long it is trained on by each rule.
+    step1_every : int
+        Epochs of step 1 between stored networks (in the seed: ``checkpoint-every``).
+    step2_every : int
+        Epochs of step 2 between stored networks.
     starts : list of int
         Epochs of step 1 that step 2 starts from; -1 for the last (in the seed: ``step-1-epochs``).
     rules : list of str
@@ -91,24 +97,28 @@ class Ambiguity(Study):
         Noise vectors on which generators are compared (in the seed: ``test-noise``).
     samples : int
         Fresh images of each generator (in the seed: ``fixed-noise``).
-    latent_samples, latent_steps : int
-        Images and steps of the latent search, which is slower by far.
+    latent_samples : int
+        Images of the latent search, which is slower by far.
+    latent_steps : int
+        Steps of the latent search for each image.
     band : float
         An output within this of 0.5 counts as undecided (in the seed: ``acd``).
     noise_from : Path or None
-        A file of ``lightwell ambiguity noise`` to compare them on instead.
-    least_guard, most_frechet : float
-        The realism guard: least mean score of the frozen discriminator of step 1, which fits the architecture
-        ``small``; largest Fréchet distance, as a share of the variance of the pair's training images in the
-        judge's features.
+        ``noise.npz`` of ``lightwell ambiguity noise`` to compare them on instead.
+    least_guard : float
+        Realism guard: least mean score of step 1's frozen discriminator; fits the architecture ``small``.
+    most_frechet : float
+        Realism guard: most Fréchet distance, as a share of the variance of the pair's training images.
     patterns : PatternSettings
         How patterns are looked for (in the seed: ``clustering``).
     prototype_space : {"embedding", "reduced"}
         Where medoids are taken; the seed's is ``reduced``.
     criticisms : int
         Images a cluster that its prototype speaks for least.
-    step1_from, step2_from : Path or None
-        A run of this study whose plain GAN, or all of whose networks, are taken.
+    step1_from : Path or None
+        A run of this study whose plain GAN is taken.
+    step2_from : Path or None
+        A run of this study all of whose networks are taken.
     seed : int
         Fixes parts, weights, order and all draws.
     """

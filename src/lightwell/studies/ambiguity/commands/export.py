@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightwell.core.dataset import Dataset
-from lightwell.core.errors import ConfigError
+from lightwell.core.errors import ConfigError, LightwellError
 from lightwell.core.files import explained, load_arrays, write_table, write_text
 from lightwell.metrics.prototypes import nearest
-from lightwell.studies.ambiguity.commands.words import parser_of, read_run
+from lightwell.studies.ambiguity.commands.words import parser_of, read_run, trainable
 from lightwell.studies.ambiguity.parts import Images, Parts
 from lightwell.studies.ambiguity.stored import Stored
 
@@ -35,22 +35,28 @@ def command(words: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument("--out", type=Path, help="folder of the images (default: RUN/ambiguous)")
     options = parser.parse_args(words)
-    out = export(options.run, options.out)
+    stored, study, parts = read_run(options.run)
+    out = _write(stored, parts, options.out)
     with (out / TABLE).open(newline="", encoding="utf-8") as handle:
         count = sum(1 for _ in csv.DictReader(handle))
-    print(f"{count} images: {out.resolve()}")  # noqa: T201
+    print(f"{count} images in the band of {stored.source}: {out.resolve()}")  # noqa: T201
     table = out / TABLE
-    print(f"fill the column 'label' of {table}, then:")  # noqa: T201
-    print(f"lightwell ambiguity retrain {options.run} --labels {table}")  # noqa: T201
+    try:
+        trainable(stored, study, parts)
+        then = f"lightwell ambiguity retrain {options.run} --labels {table}"
+    except LightwellError:
+        then = "add images and labels to the classifier's own training (retrain takes saved two-class models)"
+    print(f"fill the column 'label' of {table}, then:\n{then}")  # noqa: T201
     return 0
 
 
 def export(folder: Path | str, out: Path | None = None, dataset: Dataset | None = None) -> Path:
     """Write the images in the band of a run as PNG files, and ``labels.csv`` with a row each.
 
-    Its columns: ``file``; ``p``, the classifier's output; ``p.<other>``, those of the others; ``cluster`` and
-    ``prototype`` (1 or 0); ``nearest_real``, classes of the five nearest training images in the judge's
-    features, the nearest first; and an empty ``label``. The folder appears whole or not at all.
+    They are those of GASTeN, or of rejection where the guard held for no generator. Columns: ``file``; ``p``,
+    the classifier's output; ``p.<other>``, those of the others; ``cluster`` and ``prototype`` (1 or 0);
+    ``nearest_real``, classes of the five nearest training images in the judge's features, the nearest first;
+    and an empty ``label``. The folder appears whole or not at all.
 
     Parameters
     ----------
@@ -74,6 +80,10 @@ def export(folder: Path | str, out: Path | None = None, dataset: Dataset | None 
         If the folder holds filled labels, or anything but an export.
     """
     stored, _, parts = read_run(folder, dataset)
+    return _write(stored, parts, out)
+
+
+def _write(stored: Stored, parts: Parts, out: Path | None) -> Path:
     out = Path(out) if out is not None else stored.folder / "ambiguous"
     _check_free(out)
     with explained(out):

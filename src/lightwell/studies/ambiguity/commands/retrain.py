@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from lightwell.studies.ambiguity.commands.retraining import (
     PLAIN,
     Retraining,
     Trial,
+    arms_of,
     findings_of,
     of_arm,
 )
@@ -43,7 +44,8 @@ def command(words: Sequence[str]) -> int:
     """Retrain the classifier of a run and print what has changed."""
     parser = parser_of(
         "retrain",
-        "Train the classifier again with its undecided images, beside as many decided ones and none at all.",
+        "Train the classifier again with its undecided images, beside as many decided ones and none at all. "
+        "For classifiers of ours between the two classes.",
     )
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="folder of a finished run")
@@ -66,8 +68,9 @@ def retrain(
 ) -> Findings:
     """Train the classifier of a run again, and write ``retrain.json``, ``report.html`` and its figures.
 
-    Three kinds: with the labelled images of the band added, with as many images of the same generator from
-    outside of it (labelled by the judge), and with nothing added.
+    Three kinds: with the labelled images of the band added; with as many images of the same generator from
+    outside of it (labelled by the judge; fewer where there are not as many, and left out where there are
+    none); and with nothing added.
 
     Parameters
     ----------
@@ -109,7 +112,7 @@ def retrain(
     task = Retraining(stored, study, parts, given)
     trials = [task.before, *task.trials(seeds)]
     found = findings_of(trials)
-    found.warnings += [verdict(trials), _labeller(task, human=labels is not None)]
+    found.warnings += [verdict(trials), *_fewer(task), _labeller(task, human=labels is not None)]
     table = _table(trials)
     write_json(out / "retrain.json", _record(task, trials, found, labels))
     page = _page(task, trials, found, table, labels)
@@ -124,21 +127,33 @@ def retrain(
 
 
 def verdict(trials: Sequence[Trial]) -> str:
-    """Say whether undecided images shrink the band more than as many decided ones do, their ranges apart."""
+    """Say whether undecided images shrink the band more than decided ones do, their ranges apart."""
     name = "band_share.synthetic"
     old, none, plain, own = (of_arm(trials, arm, name) for arm in (BEFORE, *ARMS))
-    if len(own) < _ENOUGH:
+    beside = f", {plain.mean():.1%} with decided ones" if len(plain) else ""
+    if not len(plain):
+        said = "No image is decided: nothing says whether undecided ones do more than others would."
+    elif len(own) < _ENOUGH:
         said = f"From {len(own)} of each kind nothing follows: pass --seeds {_ENOUGH} or more."
     elif own.max() < plain.min():
-        said = "Undecided images did more than as many decided ones, in all trainings."
+        said = "Undecided images did more than decided ones, in all trainings."
     elif own.min() > plain.max():
-        said = "Undecided images did less than as many decided ones, in all trainings."
+        said = "Undecided images did less than decided ones, in all trainings."
     else:
-        said = "Undecided images did no more than as many decided ones: trainings of both kinds overlap."
+        said = "Undecided images did no more than decided ones: trainings of both kinds overlap."
     return (
         f"{said} The band holds {old.mean():.1%} of fresh synthetic images before, {own.mean():.1%} with the "
-        f"undecided ones added, {plain.mean():.1%} with as many decided ones, {none.mean():.1%} with nothing."
+        f"undecided ones added{beside}, {none.mean():.1%} with nothing."
     )
+
+
+def _fewer(task: Retraining) -> Iterator[str]:
+    plain, own = (len(task.added[arm][1]) for arm in (PLAIN, AMBIGUOUS))
+    if 0 < plain < own:
+        yield (
+            f"Only {plain:,} images of {task.stored.source} are decided, {own:,} undecided ones were added: "
+            "what those do more may be their number alone."
+        )
 
 
 def _labeller(task: Retraining, *, human: bool) -> str:
@@ -160,7 +175,7 @@ def _labeller(task: Retraining, *, human: bool) -> str:
 
 def _table(trials: Sequence[Trial]) -> Table:
     seeds = max(sum(one.arm == arm for one in trials) for arm in ARMS)
-    arms = (BEFORE, *ARMS)
+    arms = arms_of(trials)
     rows = tuple(
         (said, *(_cell(of_arm(trials, arm, name), name) for arm in arms)) for name, said in _SAID.items()
     )
@@ -210,7 +225,7 @@ def _page(
     task: Retraining, trials: Sequence[Trial], found: Findings, table: Table, labels: Path | None
 ) -> Page:
     stored, (positive, negative), width = task.stored, task.parts.names, task.study.band
-    first = {arm: next(one for one in trials if one.arm == arm) for arm in (BEFORE, *ARMS)}
+    first = {arm: next(one for one in trials if one.arm == arm) for arm in arms_of(trials)}
     shares = "; ".join(f"{arm} {one.numbers['band_share.synthetic']:.1%}" for arm, one in first.items())
     histograms = figures.output_histograms(
         {arm: one.p for arm, one in first.items()}, width, positive=positive

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from lightwell.core.dataset import Dataset
-from lightwell.core.errors import ConfigError
 from lightwell.core.files import read_json
 from lightwell.core.findings import Estimate, Findings, Null
 from lightwell.core.seeds import derive, generator
@@ -22,10 +21,8 @@ from lightwell.metrics.generation import acd, band_share, in_band
 from lightwell.models import saved
 from lightwell.models.boundary.gan import Gan
 from lightwell.models.boundary.undecided import Undecided
-from lightwell.models.load import load_model
-from lightwell.models.model import Model
 from lightwell.studies.ambiguity.commands.labels import Judge, Labelled
-from lightwell.studies.ambiguity.commands.words import outputs_of, trained
+from lightwell.studies.ambiguity.commands.words import outputs_of, trainable, trained
 from lightwell.studies.ambiguity.networks import place
 from lightwell.studies.ambiguity.parts import Images, Parts, pixels, whole_batch
 from lightwell.studies.ambiguity.recipes import subject_recipe
@@ -94,7 +91,7 @@ class Retraining:
 
     def __init__(self, stored: Stored, study: Ambiguity, parts: Parts, given: Labelled | None) -> None:
         self.stored, self.study, self.parts = stored, study, parts
-        self._model = _classifier(stored, study, parts)
+        self._model = trainable(stored, study, parts)
         self.judge = Judge(stored, parts)
         samples: Images = stored.sets[stored.source]["images"]
         judged = self.judge.labels(samples[stored.rows])
@@ -115,11 +112,12 @@ class Retraining:
         self.before = self._trial(BEFORE, study.seed, before)
 
     def trials(self, seeds: int) -> list[Trial]:
-        """Train every arm with each of so many seeds, the same ones for all."""
+        """Train every arm with each of so many seeds, the same for all; one without images is left out."""
+        arms = [arm for arm in ARMS if arm not in self.added or len(self.added[arm][1])]
         return [
             self._again(arm, derive(self.study.seed, "retrain", number) % 2**31)
             for number in range(seeds)
-            for arm in ARMS
+            for arm in arms
         ]
 
     def _again(self, arm: str, seed: int) -> Trial:
@@ -153,37 +151,31 @@ class Retraining:
         return Trial(arm, seed, dict(zip(MEASURES, values, strict=True)), made)
 
 
+def arms_of(trials: Sequence[Trial]) -> list[str]:
+    """Return the arms that were trained, the classifier of the run first."""
+    return [arm for arm in (BEFORE, *ARMS) if any(one.arm == arm for one in trials)]
+
+
 def of_arm(trials: Sequence[Trial], arm: str, measure: str) -> NDArray[np.float64]:
     """Return a measure of an arm, a number a seed."""
     return np.array([one.numbers[measure] for one in trials if one.arm == arm])
 
 
 def findings_of(trials: Sequence[Trial]) -> Findings:
-    """Return each measure with ambiguous images added, its interval over seeds, beside plain ones added."""
+    """Return each measure with ambiguous images added, over seeds, beside plain ones or nothing."""
+    plain = PLAIN in arms_of(trials)
+    beside, words = (PLAIN, "plain synthetic images added") if plain else (NOTHING, "nothing added")
 
     def each() -> Iterator[Estimate]:
         for name, higher in MEASURES.items():
             values = of_arm(trials, AMBIGUOUS, name)
-            null = Null("as many plain synthetic images added", float(of_arm(trials, PLAIN, name).mean()))
+            null = Null(words, float(of_arm(trials, beside, name).mean()))
             if len(values) > 1 and np.isfinite(values).all():
                 yield estimate(name, np.mean, [values], null=null, higher_is_better=higher)
             else:
                 yield Estimate(name, float(values.mean()), n=len(values), null=null, higher_is_better=higher)
 
     return Findings(each())
-
-
-def _classifier(stored: Stored, study: Ambiguity, parts: Parts) -> Model:
-    own = stored.folder / "models" / "subject" / "model"
-    model = load_model(study.model) if study.model else saved.load(own)
-    if not isinstance(model, Model) or model.signature.class_names != parts.train.class_names:
-        known = model.signature.class_names if isinstance(model, Model) else type(model).__name__
-        raise ConfigError(
-            "this classifier cannot be trained again here", where=study.model, got=known,
-            expected=f"a saved model of the two classes {', '.join(parts.train.class_names)}",
-            fix="Add the exported images and their labels to its own training (lightwell ambiguity export).",
-        )  # fmt: skip
-    return model
 
 
 def _fresh(stored: Stored, study: Ambiguity) -> Images:

@@ -13,6 +13,8 @@ import torch
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.seeds import derive
+from lightwell.models import saved
+from lightwell.models.load import load_model
 from lightwell.models.model import Model, Signature
 from lightwell.studies.ambiguity.parts import Images, Parts, batches
 from lightwell.studies.ambiguity.stored import Stored
@@ -113,7 +115,11 @@ def read_run(folder: Path | str, dataset: Dataset | None = None) -> tuple[Stored
             "this is no finished run of the study ambiguity", where=folder, fix="Let it finish with --resume."
         )
     if not len(stored.rows):
-        raise DataError("no image lies in the band", where=folder, fix="Draw more samples, or widen it.")
+        since = "" if stored.pick.holds else ", since the guard held for no generator"
+        raise DataError(
+            f"no image lies in the band of {stored.source}{since}", where=folder,
+            fix="Draw more samples (--samples), or widen it (--band).",
+        )  # fmt: skip
     if not np.array_equal(stored.rows, np.flatnonzero(stored.band(stored.source))):
         raise DataError(
             "patterns and samples of this run do not belong together", where=folder / "representation",
@@ -128,6 +134,26 @@ def read_run(folder: Path | str, dataset: Dataset | None = None) -> tuple[Stored
             fix="Bring them back as they were; a data set of your own is handed over from Python.",
         )  # fmt: skip
     return stored, study, parts
+
+
+def trainable(stored: Stored, study: Ambiguity, parts: Parts) -> Model:
+    """Return the classifier of a run, if it can be trained again here.
+
+    Raises
+    ------
+    ConfigError
+        If it is not one of ours between these two classes.
+    """
+    own = stored.folder / "models" / "subject" / "model"
+    model = load_model(study.model) if study.model else saved.load(own)
+    if not isinstance(model, Model) or model.signature.class_names != parts.train.class_names:
+        known = model.signature.class_names if isinstance(model, Model) else type(model).__name__
+        raise ConfigError(
+            "this classifier cannot be trained again here", where=study.model, got=known,
+            expected=f"a saved model of the two classes {', '.join(parts.train.class_names)}",
+            fix="Add the exported images and their labels to its own training (lightwell ambiguity export).",
+        )  # fmt: skip
+    return model
 
 
 def trained(
