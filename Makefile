@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 # One torch thread a worker: two workers on two cores beat one worker with two threads.
 ONE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: setup demo test test-slow lint bench docs clean
+.PHONY: setup demo test test-slow lint bench docs figures clean
 
 setup: $(READY)
 
@@ -34,6 +34,9 @@ bench: setup  ## how fast, each number beside its bare rival in one run
 docs: setup  ## tables made from the code, then the reference as HTML in build/docs
 	$(BIN)/python docs/tables.py
 	$(BIN)/pdoc --docformat numpy --output-directory build/docs lightwell
+
+figures: setup  ## the figures of the docs, by the commands their pages name; some take minutes
+	$(BIN)/python docs/figures.py open-set concepts discovery leakage
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache

@@ -54,7 +54,16 @@ def test_table_of_methods_is_made_from_the_records() -> None:
         "CONTRIBUTING.md",
         *(
             f"docs/{name}.md"
-            for name in ("open-set", "concepts", "leakage", "discovery", "explanations", "ambiguity", "data")
+            for name in (
+                "open-set",
+                "concepts",
+                "leakage",
+                "discovery",
+                "explanations",
+                "ambiguity",
+                "fleets",
+                "data",
+            )
         ),
     ],
 )

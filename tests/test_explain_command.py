@@ -15,7 +15,7 @@ from lightwell.core.seeds import global_seed
 from lightwell.models import METHODS, method, saved
 from lightwell.models.load import load_model
 from lightwell.models.model import Signature
-from lightwell.studies.explanations.explained import Asked, explain_few, page
+from lightwell.studies.explanations.few_examples import Asked, explain_few, page
 
 CONCEPTS = (Concept("shape", "categorical", 3), Concept("striped", "binary"))
 

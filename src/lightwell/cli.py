@@ -43,9 +43,15 @@ _TOOLS = {
     "demo": "run every study on digits and sprites that need no file (a few minutes)",
     "data": "list, fetch or check data sets",
     "explain": "explain a few examples of any encoder, without labels, on one page",
-    "report": "rebuild the page of a run, or compare runs",
+    "report": "rebuild the page of a run, a fleet or a search, or compare runs",
     "fleet": "run a grid of studies, on this machine or on a Ray cluster, into one table",
     "search": "search settings with Optuna, judged by known validation data only",
+}
+
+# What rebuilds a folder that holds this file; it takes the folder and figure formats, and returns the page.
+_REBUILT = {
+    "fleet.json": "lightwell.fleet.page:rewrite",
+    "search.json": "lightwell.fleet.search_page:rewrite",
 }
 
 
@@ -173,19 +179,27 @@ def _demo(words: list[str]) -> int:
 
 
 def _report(words: list[str]) -> int:
-    """Rebuild the page of one run, or compare several."""
+    """Rebuild the page of one run, fleet or search, or compare several runs."""
     parser = argparse.ArgumentParser(
         prog="lightwell report", description=_TOOLS["report"], allow_abbrev=False
     )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder")
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="run folder; or one folder of a fleet or a search"
+    )
     parser.add_argument("--out", type=Path, help="where a comparison goes (default: runs/compare)")
     parser.add_argument("--figure-format", action="append", default=[], choices=["pdf", "svg"])
     options = parser.parse_args(words)
 
+    from lightwell.core.imports import import_named
     from lightwell.report import compare
     from lightwell.studies import study
     from lightwell.training.run import read_status
 
+    for mark, function in _REBUILT.items():
+        if len(options.runs) == 1 and (options.runs[0] / mark).is_file():
+            rebuilt = import_named(function, "report")(options.runs[0], options.figure_format)
+            print(rebuilt.resolve())  # noqa: T201
+            return 0
     for folder in options.runs:
         if not (folder / "run.json").is_file():
             raise DataError("this is no run folder", where=folder, expected="a folder that a study wrote")
@@ -215,7 +229,7 @@ def _fleet(words: list[str]) -> int:
 
 def _search(words: list[str]) -> int:
     """Search settings."""
-    from lightwell.fleet.command import search
+    from lightwell.fleet.search_command import search
 
     return search(words)
 

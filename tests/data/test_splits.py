@@ -161,6 +161,35 @@ def test_own_and_drawn_splits():
     assert open_set_split(mnist, "drawn/3/0").known == ("7", "9", "1")
 
 
+def test_unknown_classes_can_be_chosen():
+    toys = open_set_split(
+        blank("pets", ("cat", "dog", "owl", "tiger")), known=["dog", "cat"], unknown=["tiger"]
+    )
+    assert (toys.name, toys.known, toys.unknown) == ("own", ("dog", "cat"), ("tiger",))
+    mnist = blank("mnist")
+    whole = open_set_split(mnist, known=["1", "2"])
+    assert open_set_split(mnist, known=["1", "2"], unknown=whole.unknown).digest == whole.digest
+    assert open_set_split(mnist, known=["1", "2"], unknown=["3", 4]).digest != whole.digest
+    data = apply_split(mnist, open_set_split(mnist, known=["1", "2"], unknown=["3", 4]))
+    assert set(data.train.class_names) == {"1", "2"}
+    assert {data.unknown.class_names[label] for label in data.unknown.labels} == {"3", "4"}
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "error", "message"),
+    [
+        (["1", "2"], ["2", "3"], ConfigError, r"both known and unknown.*got 2"),
+        (["1", "2"], ["3", "3"], ConfigError, "an unknown class is named twice"),
+        (["1", "2"], [], ConfigError, "no class is left to be unknown"),
+        (["1", "2"], ["eleven"], DataError, "no class 'eleven'"),
+        (None, ["3"], ConfigError, "known ones are not"),
+    ],
+)
+def test_bad_unknown_classes_are_refused(known, unknown, error, message):
+    with pytest.raises(error, match=message):
+        open_set_split(blank("mnist"), known=known, unknown=unknown)
+
+
 def test_drawn_splits_do_not_depend_on_the_numbering():
     names = ("owl", "cat", "dog", "ant")
     first = open_set_split(blank("pets", names), "drawn/2/1")

@@ -8,18 +8,24 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lightwell.core.errors import DataError
 from lightwell.core.files import write_json
 from lightwell.fleet.latex import escaped, latex
 from lightwell.fleet.page import remarks, write_results
-from lightwell.fleet.published import Protocol, beside, published
+from lightwell.fleet.published import beside, published
 from lightwell.fleet.table import read_rows, readable_table
 from lightwell.report import Table
 from lightwell.studies import study
 
 FIVE = tuple(f"arpl/{i}" for i in range(5))
-PAPER = Protocol("vgg32", 600, whole=True)
+
+
+def paper(data: str, method: str, **settings: object) -> dict:
+    return yaml.safe_load(
+        study("open-set").from_preset("paper", data=data, method=method, **settings).to_yaml()
+    )
 
 
 def rows_by_measure(folder: Path) -> dict:
@@ -75,11 +81,37 @@ def test_families_data_and_further_axes_are_kept_apart(fleet_folder) -> None:
     fleet_folder.add("arpl/0", 0, {"accuracy": 0.3}, axes={"training.epochs": "5"})
     rows = read_rows(fleet_folder.folder)
     assert [(r.data, r.family, r.variant, r.mean) for r in rows] == [
-        ("toy", "arpl", "", 0.9),
-        ("toy", "neal", "", 0.7),
-        ("other", "arpl", "", 0.5),
+        ("toy", "arpl", "training.epochs 18", 0.9),
+        ("toy", "neal", "training.epochs 18", 0.7),
+        ("other", "arpl", "training.epochs 18", 0.5),
         ("toy", "arpl", "training.epochs 5", 0.3),
     ]
+
+
+def test_cells_of_other_settings_are_no_one_row(fleet_folder) -> None:
+    fleet_folder.add("arpl/0", 0, {"accuracy": 0.9})
+    fleet_folder.add("arpl/0", 1, {"accuracy": 0.7}, training={"epochs": 18, "threads": 2}, map="pca")
+    fleet_folder.add("arpl/1", 0, {"accuracy": 0.5}, training={"epochs": 5})
+    fleet_folder.add("arpl/1", 0, {"accuracy": 0.4}, method="cac", training={"epochs": 5})
+    rows = read_rows(fleet_folder.folder)
+    assert [(r.method, r.variant, r.mean) for r in rows] == [
+        ("difair", "training.epochs 18", pytest.approx(0.8)),  # where it ran changes no number
+        ("difair", "training.epochs 5", 0.5),
+        ("cac", "", 0.4),
+    ]
+    for key in "abcd":
+        fleet_folder.add("arpl/2", 0, {"accuracy": 0.3}, training={"epochs": 1}, **dict.fromkeys("abcd", key))
+    names = [row.variant for row in read_rows(fleet_folder.folder) if row.method == "difair"]
+    assert len(set(names)) == len(names) == 6  # by a hash, where too much differs to be told
+    assert names[0].startswith("training.epochs 18, a null, b null, 2 more ")
+
+
+def test_a_variant_is_a_row_under_its_own_name(fleet_folder) -> None:
+    place = fleet_folder.add(
+        "arpl/0", 0, {"accuracy": 0.9, "accuracy.softmax": 0.8}, axes={"method": "difair+x"}
+    )
+    write_json(place / "baseline" / "model" / "config.json", {"method": "softmax"})
+    assert [row.method for row in read_rows(fleet_folder.folder)] == ["difair+x", "softmax beside difair+x"]
 
 
 def test_files_hold_the_same_numbers(fleet_folder) -> None:
@@ -120,37 +152,57 @@ def test_latex_escapes_every_sign_it_gives_a_meaning() -> None:
     assert body == ["ll"]
 
 
-def test_published_values_need_the_same_protocol() -> None:
-    assert beside("softmax", "auroc.mls", "cifar10", FIVE, PAPER).value == 0.936
-    assert beside("softmax beside difair", "auroc.mls", "mnist", FIVE, PAPER).text.endswith("not read there)")
-    small = beside("softmax", "auroc.mls", "cifar10", FIVE, Protocol("small", 18, whole=False))
-    assert small.value is None
-    for reason in ("network small, published with vgg32", "18 epochs", "not all training images"):
-        assert reason in small.text
-    frozen = Protocol.of(
-        {"network": "vgg32", "encoder": "mine:encoder", "training": {"epochs": 600}, "train_images": None}
+def test_published_values_need_the_whole_recipe() -> None:
+    ours = paper("cifar10", "softmax", calibration=0.2, seed=3, split="arpl/1", false_refusal=0.1)
+    ours["training"] |= {"devices": 1, "accelerator": "cpu", "threads": 2, "logger": ["wandb"]}
+    assert beside("softmax", "auroc.mls", "cifar10", FIVE, ours).value == 0.936
+    beside_difair = paper("cifar10", "difair")
+    stands = beside("softmax beside difair", "auroc.msp", "cifar10", FIVE, beside_difair)
+    assert stands.text.endswith("not read there)")
+    cac = beside("softmax beside cac", "auroc.msp", "cifar10", FIVE, paper("cifar10", "cac"))
+    assert cac.text.startswith("not comparable: 200 epochs, published with 600; other settings")
+    for changed, reason in (
+        ({"baseline_lr": 0.2}, "optimizer.lr 0.2 (0.1)"),
+        ({"image_size": 64}, "image_size 64 (32)"),
+        ({"augment": ours["augment"] | {"flip": False}}, "augment.flip false (true)"),
+        ({"model": ours["model"] | {"smoothing": 0.3}}, "model.smoothing 0.3 ("),
+        ({"encoder": "mine:encoder"}, "encoder mine:encoder ()"),
+        ({"train_images": 9000}, "train_images 9000 (null)"),
+        ({"training": ours["training"] | {"devices": 2}}, "training.devices 2 (1)"),  # a larger batch
+    ):
+        other = beside("softmax", "auroc.mls", "cifar10", FIVE, ours | changed)
+        assert other.value is None
+        assert reason in other.text
+    small = beside(
+        "softmax", "auroc.mls", "cifar10", FIVE, ours | {"network": "small", "training": {"epochs": 18}}
     )
-    ours = beside("softmax", "auroc.mls", "cifar10", FIVE, frozen)
-    assert ours.value is None
-    assert "frozen encoder mine:encoder" in ours.text
-    some = beside("softmax", "auroc.mls", "cifar10", FIVE[:2], PAPER)
-    assert some.value is None
-    assert "other splits" in some.text
-    neal = beside("softmax", "auroc.mls", "cifar10", [f"neal/{i}" for i in range(5)], PAPER)
-    assert neal.value is None
+    assert "network small, published with vgg32; 18 epochs, published with 600; other" in small.text
+    assert "more" in small.text
+    assert "other splits" in beside("softmax", "auroc.mls", "cifar10", FIVE[:2], ours).text
+    assert beside("softmax", "auroc.mls", "cifar10", [f"neal/{i}" for i in range(5)], ours).value is None
 
 
-def test_the_length_of_training_chooses_between_two_published_values() -> None:
-    assert beside("softmax", "auroc.msp", "cifar10", FIVE, PAPER).value == 0.901
-    assert beside("softmax", "auroc.msp", "cifar10", FIVE, Protocol("vgg32", 100, whole=True)).value == 0.861
+def test_a_variant_is_comparable_only_with_the_published_settings() -> None:
+    ours = paper("cifar10", "arpl")
+    assert beside("arpl+same", "oscr.mls", "cifar10", FIVE, ours).value == 0.866
+    cs = ours | {"model": ours["model"] | {"confusing_samples": True}}
+    assert "model.confusing_samples true (false)" in beside("arpl+cs", "oscr.mls", "cifar10", FIVE, cs).text
+
+
+def test_a_published_length_that_is_not_the_presets_is_not_enough() -> None:
+    ours = paper("cifar10", "softmax", training={"epochs": 100})
+    (text,) = {beside("softmax", m, "cifar10", FIVE, ours).text for m in ("oscr.msp",)}
+    assert (
+        text
+        == "not comparable: other settings than the preset paper (in brackets): training.epochs 100 (600)"
+    )
 
 
 @pytest.mark.parametrize("data", ["mnist-mini", "fashion-mnist"])
 def test_look_alike_data_sets_are_never_comparable(data: str) -> None:
+    settings = {method: paper(data, method) for method in {entry.method for entry in published()}}
     for entry in published():
-        stands = beside(
-            entry.method, entry.measure, data, entry.splits, Protocol(entry.network, entry.epochs, whole=True)
-        )
+        stands = beside(entry.method, entry.measure, data, entry.splits, settings[entry.method])
         assert stands.value is None
         assert stands.text.startswith("not comparable")
 
@@ -164,11 +216,11 @@ def test_published_values_are_shares_with_a_source() -> None:
 
 
 def test_the_readable_table_shows_what_is_published(fleet_folder) -> None:
+    settings = paper("cifar10", "softmax")
+    del settings["split"], settings["seed"]
     for split in FIVE:
-        fleet_folder.add(
-            split, 0, {"auroc.mls": 0.93}, data="cifar10", method="softmax", network="vgg32",
-            training={"epochs": 600}, remarks=("The same classes as arpl/1.",) if split == FIVE[0] else (),
-        )  # fmt: skip
+        remarks_of = ("The same classes as arpl/1.",) if split == FIVE[0] else ()
+        fleet_folder.add(split, 0, {"auroc.mls": 0.93}, remarks=remarks_of, **settings)
     table = readable_table(read_rows(fleet_folder.folder))
     assert table.rows[0][-1].value == 0.936
     write_results(fleet_folder.folder)

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from lightwell import metrics
 from lightwell.core import ConfigError, DataError, Null
-from lightwell.metrics import estimates
+from lightwell.metrics import open_set_intervals as intervals
 
 
 def sample(n, seed=0, shift=1.0, digits=None):
@@ -72,7 +72,7 @@ def test_order_scale_and_block_size_change_nothing(monkeypatch):
     again = metrics.open_set_estimates(
         np.exp(scores[order]), unknown[order], correct[order], score_name="x", n_resamples=90
     )
-    monkeypatch.setattr(estimates, "_BLOCK", 450)
+    monkeypatch.setattr(intervals, "_BLOCK", 450)
     blocks = metrics.open_set_estimates(scores, unknown, correct, score_name="x", n_resamples=90)
     for a, b, c in zip(first, again, blocks, strict=True):
         assert (a.value, a.low, a.high) == pytest.approx((b.value, b.low, b.high), abs=1e-12)
@@ -166,7 +166,7 @@ def test_paired_difference_is_free_of_order_and_scale_and_turns_its_sign(monkeyp
     second = sample(200, seed=4)[0]
     found = metrics.auroc_difference(first, second, unknown, variant="x", n_resamples=90)
     order = np.random.default_rng(1).permutation(200)
-    monkeypatch.setattr(estimates, "_BLOCK", 450)
+    monkeypatch.setattr(intervals, "_BLOCK", 450)
     args = np.exp(first[order]), 3 * second[order], unknown[order]
     assert metrics.auroc_difference(*args, variant="x", n_resamples=90) == found
     same = metrics.auroc_difference(first, np.exp(first), unknown, variant="x", n_resamples=90)

@@ -195,21 +195,6 @@ def test_hubris_of_known_answers() -> None:
     assert g.hubris(p) == pytest.approx(1 - exp(-divergence / reference), abs=1e-3)
 
 
-def test_balance_and_mass_are_the_divergence_of_even_odds(draw: np.random.Generator) -> None:
-    table = draw.dirichlet(np.ones(5), size=20)
-    for classes in ([3, 1], [0, 2, 4]):
-        found = g.balance_and_mass(table, classes)
-        whole = -log(len(classes)) - np.log(table[:, classes]).mean(axis=1)
-        assert found.balance + found.mass == pytest.approx(whole)
-        assert min(found.balance.min(), found.mass.min()) >= 0
-    p = np.array([0.1, 0.5, 0.8])
-    binary = g.balance_and_mass(np.column_stack([1 - p, p]), [1, 0])
-    assert binary.balance == pytest.approx(-0.5 * np.log(4 * p * (1 - p)))
-    assert binary.mass == pytest.approx(np.zeros(3), abs=1e-12)
-    nowhere = g.balance_and_mass([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], [0, 1])
-    assert np.isfinite(nowhere).all()
-
-
 @pytest.mark.parametrize(
     ("work", "error", "words"),
     [
@@ -217,14 +202,6 @@ def test_balance_and_mass_are_the_divergence_of_even_odds(draw: np.random.Genera
         (lambda: g.acd([]), DataError, "nothing to measure"),
         (lambda: g.hubris([np.nan]), DataError, "not a finite number"),
         (lambda: g.in_band([0.5], 0.6), ConfigError, "width.*0 .. 0.5"),
-        (lambda: g.balance_and_mass([[0.9, 0.9]], [0, 1]), DataError, "not probabilities"),
-        (
-            lambda: g.balance_and_mass([[0.5, 0.5]], [1, 1]),
-            ConfigError,
-            "two or more different ones of 0 .. 1",
-        ),
-        (lambda: g.balance_and_mass([[0.5, 0.5]], [0, 2]), ConfigError, "cannot be asked about"),
-        (lambda: g.balance_and_mass([[0.5, 0.5]], []), ConfigError, "cannot be asked about"),
     ],
 )
 def test_what_is_no_probability_is_refused(work: Callable[[], object], error: type, words: str) -> None:

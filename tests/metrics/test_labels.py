@@ -59,25 +59,6 @@ def test_openness_refuses(counts):
         metrics.openness(*counts)
 
 
-def test_inside_share_counts_the_surface():
-    assert metrics.inside_share(np.array([0.0, 1.0, 1.5]), 1.0) == pytest.approx(2 / 3)
-
-
-@pytest.mark.parametrize(
-    ("distances", "radius", "error"),
-    [
-        ([], 1.0, DataError),
-        ([np.nan], 1.0, DataError),
-        ([-1.0], 1.0, DataError),
-        ([1.0], 0.0, ConfigError),
-        ([1.0], np.nan, ConfigError),
-    ],
-)
-def test_inside_share_refuses(distances, radius, error):
-    with pytest.raises(error):
-        metrics.inside_share(np.array(distances), radius)
-
-
 @given(st.lists(st.booleans(), min_size=2, max_size=60), st.integers(0, 5))
 def test_one_to_one_keeps_the_smaller_group_whole(mask, seed):
     unknown = np.array(mask)

@@ -215,6 +215,8 @@ def test_inverted_speaks_below_chance_only():
     assert message is not None
     assert "0.310" in message
     assert "0.690" in message
+    assert metrics.inverted(0.369, high=0.391) == metrics.inverted(0.369)  # told is the value, not the end
+    assert metrics.inverted(0.45, high=0.52) is None
 
 
 @pytest.mark.parametrize("metric", [*SCORE_ONLY, metrics.roc_curve], ids=lambda m: m.__name__)

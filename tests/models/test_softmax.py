@@ -111,7 +111,7 @@ def test_linear_head_on_the_published_network_has_the_parameters_of_its_layers()
 
 def test_it_is_scored_by_logits_and_has_no_geometry(signature):
     model = softmax(signature)
-    assert model.scores == ("msp", "mls", "energy", "openmax", "mahalanobis", "knn")
+    assert model.scores == ("msp", "mls", "energy", "openmax", "mahalanobis", "knn", "class_means")
     assert model.anchors is None
 
 

@@ -58,9 +58,31 @@ def test_crowds_of_classes_stay_readable() -> None:
     assert len(drawn[0].get_xticklabels()) == 30
 
 
-def test_filters_are_averaged_over_channels_and_correlations_are_numpys() -> None:
+def test_every_dimension_stands_beside_the_others_of_its_block() -> None:
+    blocks = np.arange(6.0)[:, None, None] + 10 * np.arange(4).reshape(2, 2)  # two classes of two features
+    figure = figures.dimension_violins(blocks, np.arange(6) // 2, NAMES)
+    first, second = figure.axes
+    assert [text.get_text() for text in second.get_xticklabels()] == list(NAMES)
+    medians = [line.get_ydata()[0] for line in second.lines]
+    assert medians == [20.5, 30.5, 22.5, 32.5, 24.5, 34.5]  # class by class, in it dimension by dimension
+    faces = [to_hex(body.get_facecolor()[0]) for body in first.collections]
+    assert faces == [style.ACCEPTED] * 2 + ["#a9cfe8"] * 2 + [style.UNKNOWN] * 2
+
+
+def test_of_many_classes_a_block_shows_its_own_and_those_with_most_evidence() -> None:
+    groups = np.repeat(np.arange(30), 2)
+    blocks = np.tile((groups + np.tile([0, 0.1], 30))[:, None, None], (1, 2, 2))
+    figure = figures.dimension_violins(blocks, groups, [f"class {i}" for i in range(30)])
+    shown = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert shown == ["class 0", *(f"class {i}" for i in range(11, 30))]
+
+
+def test_filters_are_drawn_by_mean_and_norm_and_correlations_are_numpys() -> None:
     figure = figures.class_filters(WEIGHTS, NAMES)
     assert np.allclose(figure.axes[3].images[0].get_array(), WEIGHTS[1, 1].mean(axis=0))
+    norms = figure.subfigs[1].axes[3].images[0]
+    assert np.allclose(norms.get_array(), np.sqrt((WEIGHTS[1, 1] ** 2).sum(axis=0)))
+    assert norms.get_clim()[0] == 0
     drawn = figures.filter_correlation(WEIGHTS, NAMES).axes[0]
     assert np.allclose(drawn.images[0].get_array(), np.corrcoef(WEIGHTS.reshape(6, -1)))
     assert [patch.get_xy() for patch in drawn.patches] == [(-0.5, -0.5), (1.5, 1.5), (3.5, 3.5)]
@@ -77,11 +99,12 @@ def test_a_card_shows_the_mean_of_the_true_class_on_the_same_scale() -> None:
         "distance", None, "", "Half of two is missing.", False,
     )  # fmt: skip
     with_mean = replace(plain, true_mean_code=np.full((3, 4), 5.0))
-    axes = figures.image_card(with_mean).subfigs[0].axes
+    axes = figures.card_sheet([with_mean]).subfigs[0].axes
     titles = [a.get_title() for a in axes]
+    assert titles[1] == "share of the squared\ndistance to the anchor"
     assert titles[4] == "mean of\nthe true class"
     assert {a.images[0].get_clim() for a in axes[2:5]} == {(0.0, 5.0)}
-    assert not figures.image_card(plain).subfigs[0].axes[4].images
+    assert not figures.card_sheet([plain]).subfigs[0].axes[4].images
     with pytest.raises(DataError, match="do not fit its classes"):
         replace(plain, true_mean_code=np.zeros((2, 4)))
 
@@ -97,6 +120,7 @@ def test_a_card_shows_the_mean_of_the_true_class_on_the_same_scale() -> None:
         (lambda: figures.map_views(CODES, GROUPS, NAMES, 2), "has no name"),
         (lambda: figures.class_violins(CODES, GROUPS, NAMES, 2, ["a", "b"], [0, 1], ""), "has no name"),
         (lambda: figures.class_violins(CODES, GROUPS, NAMES, 2, ["a"], [0], ""), "do not belong together"),
+        (lambda: figures.dimension_violins(CODES, GROUPS, NAMES), "do not belong together"),
         (lambda: figures.class_violins(CODES * np.inf, GROUPS, NAMES, 2, ["a", "b"], [0, 1], ""), "finite"),
     ],
 )

@@ -76,7 +76,7 @@ def all_figures(names: tuple[str, ...]) -> dict[str, Callable[[], Figure]]:
         "filters": lambda: figures.class_filters(weights, names),
         "filter_correlation": lambda: figures.filter_correlation(weights, names),
         "patterns": lambda: figures.cluster_patterns(np.eye(3)[:2], [5, 4], names),
-        "card": lambda: figures.image_card(card(names)),
+        "card": lambda: figures.card_sheet([card(names)]),
         "sheet": lambda: figures.image_sheet(images, names),
     }
 
@@ -189,7 +189,7 @@ def test_ten_thousand_points_are_pixels_in_a_vector_file() -> None:
 
 
 def test_a_card_tells_decision_evidence_and_place() -> None:
-    figure = figures.image_card(card())
+    figure = figures.card_sheet([card()])
     title = figure.subfigs[0].get_suptitle()
     for words in (
         "Refused: partial match",
@@ -212,7 +212,7 @@ def test_a_card_shows_the_six_best_classes_largest_first() -> None:
     big = replace(
         card(), class_names=names, code=code, mean_code=code, predicted_name="c8", maps={}, refused=False
     )
-    axes = figures.image_card(big).subfigs[0].axes
+    axes = figures.card_sheet([big]).subfigs[0].axes
     assert [text.get_text() for text in axes[2].get_yticklabels()] == ["c8", "c7", "c6", "c5", "c4", "c3"]
     np.testing.assert_array_equal(axes[2].images[0].get_array()[0], [16, 17])
 

@@ -312,23 +312,23 @@ def test_numbers_that_are_none_are_no_headlines(tmp_path, capsys):
 
 
 def test_parts_hold_the_pair_alone():
-    parts = parts_of(lights(), "right,left", None, 0)
+    parts = parts_of(Ambiguity(pair="right,left"), lights())
     assert parts.names == ("right", "left")
     assert parts.columns == (1, 0)
     assert (parts.every.n, parts.train.n, parts.validation.n, parts.test.n) == (144, 80, 16, 24)
     right = lights().take(np.asarray(parts.train.ids)[parts.train.labels == 1])
     assert set(right.labels) == {1}
-    assert parts_of(lights(), "1,0", None, 0).names == ("right", "left")
+    assert parts_of(Ambiguity(pair="1,0"), lights()).names == ("right", "left")
     ids = [set(np.asarray(part.ids).tolist()) for part in (parts.train, parts.validation, parts.test)]
     assert len(set.union(*ids)) == sum(map(len, ids))
 
 
 def test_class_names_may_hold_commas():
     data = replace(lights(), class_names=("left", "up, or right", "below"))
-    assert parts_of(data, "up, or right,left", None, 0).names == ("up, or right", "left")
-    assert parts_of(data, "0, up, or right", None, 0).columns == (0, 1)
+    assert parts_of(Ambiguity(pair="up, or right,left"), data).names == ("up, or right", "left")
+    assert parts_of(Ambiguity(pair="0, up, or right"), data).columns == (0, 1)
     with pytest.raises(ConfigError, match="two classes"):
-        parts_of(data, "up,right,left", None, 0)
+        parts_of(Ambiguity(pair="up,right,left"), data)
 
 
 @pytest.mark.parametrize(

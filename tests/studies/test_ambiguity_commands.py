@@ -25,7 +25,7 @@ from lightwell.studies.ambiguity.commands.export import export
 from lightwell.studies.ambiguity.commands.labels import Judge, read_labels
 from lightwell.studies.ambiguity.commands.retrain import retrain, verdict
 from lightwell.studies.ambiguity.commands.retraining import Trial
-from lightwell.studies.ambiguity.commands.words import read_run
+from lightwell.studies.ambiguity.commands.shared import read_run
 from lightwell.studies.ambiguity.stored import Stored
 
 

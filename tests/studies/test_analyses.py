@@ -12,8 +12,9 @@ from lightwell.core.files import load_arrays
 from lightwell.core.findings import Findings
 from lightwell.core.seeds import generator
 from lightwell.models import saved
+from lightwell.models.scorers import make_scorer
 from lightwell.report import Figure, Note, Table
-from lightwell.studies.open_set import analyses, cards, page, weights
+from lightwell.studies.open_set import analyses, axes, cards, page, weights
 from lightwell.studies.open_set.stored import Stored, true_classes
 
 
@@ -119,6 +120,33 @@ def test_cards_hold_the_mean_code_of_the_true_class(stored):
         same = stored.test.origins == stored.test.origins[row]
         mean = stored.test.codes[same].astype(np.float64).mean(axis=0)
         assert np.allclose(card.true_mean_code.ravel(), mean)
+
+
+def test_the_page_says_where_another_score_than_the_distance_refused(stored):
+    def words(run: Stored) -> str:
+        (section,) = (s for s in axes.sections(run) if s.title == "Why an example was refused")
+        return section.blocks[0].text
+
+    assert stored.score == "mahalanobis"
+    assert "is another one, mahalanobis: parts, reasons" in words(stored)
+    assert "`--score one_sided`" in words(stored)
+    scorer = make_scorer("one_sided", stored.decision.scorer.anchors)
+    assert "another one" not in words(replace(stored, decision=replace(stored.decision, scorer=scorer)))
+
+
+def test_a_map_of_many_codes_draws_some_and_says_so(stored, monkeypatch):
+    monkeypatch.setattr(analyses, "TSNE_LIMIT", 100)
+    stored = replace(stored, settings={**stored.settings, "map": "auto"})
+    first, _ = analyses.maps(stored)
+    assert first.caption.startswith(f"100 of {stored.test.n:,} test codes in two dimensions (t-SNE)")
+    groups, _ = true_classes(stored.test)
+    rows = analyses._some(groups, 100, 0)
+    assert len(set(rows.tolist())) == 100
+    shares = np.bincount(groups) * 100 / len(groups)
+    assert np.abs(np.bincount(groups[rows]) - shares).max() < 1
+    assert (rows == analyses._some(groups, 100, 0)).all()
+    assert (rows != analyses._some(groups, 100, 1)).any()
+    assert (analyses._some(groups, 10**6, 0) == np.arange(len(groups))).all()
 
 
 def test_the_linear_probe_is_a_finding_with_its_null(stored):

@@ -84,6 +84,11 @@ def test_every_split_of_the_embedded_digits_is_a_setting():
         ("--data-dir /somewhere", lambda s: str(s.data_dir) == "/somewhere"),
         ("--known 2,4", lambda s: s.known == ("2", "4")),
         ("--known [2,4]", lambda s: s.known == ("2", "4")),
+        ("--known 2,4 --unknown 1,7", lambda s: (s.known, s.unknown) == (("2", "4"), ("1", "7"))),
+        (
+            "--neighbours 7 --openmax-alpha 2",
+            lambda s: (s.scoring.of("knn"), s.scoring.openmax_alpha) == ({"k": 7}, 2),
+        ),
         ("--known=cat", lambda s: s.known == ("cat",)),
         ("--logger tensorboard", lambda s: s.training.logger == ("tensorboard",)),
         ("--logger=tensorboard,wandb", lambda s: s.training.logger == ("tensorboard", "wandb")),
@@ -108,6 +113,14 @@ def test_a_group_may_come_as_a_mapping():
     chosen = OPEN_SET.from_preset("smoke", training={"epochs": 9}, model={"features": 3}, known=["a", "b"])
     assert (chosen.training.epochs, chosen.model.features, chosen.known) == (9, 3, ("a", "b"))
     assert chosen.training.batch_size == 64  # the rest of the preset stays
+
+
+def test_settings_written_before_a_group_existed_are_read(tmp_path):
+    chosen, file = words("--known 1,2"), tmp_path / "config.yaml"
+    older = yaml.safe_load(chosen.to_yaml())
+    del older["scoring"], older["unknown"]
+    file.write_text(yaml.safe_dump(older))
+    assert words(f"--config {file}") == chosen
 
 
 def test_what_comes_later_wins(tmp_path):
@@ -146,9 +159,14 @@ def test_what_comes_later_wins(tmp_path):
         ("--false-refusal 5", r"in false_refusal\)"),
         ("--n-resamples 39", r"in n_resamples\): expected 40 or more, got 39"),
         ("--train-images 1", r"in train_images\): expected 2 or more"),
+        ("--neighbours 0", r"in scoring.neighbours\): expected a whole number of at least 1, got 0"),
+        ("--openmax-tail 1", r"in scoring.openmax_tail\): expected a whole number of at least 2, got 1"),
+        ("--openmax-alpha 2.5", r"in scoring.openmax_alpha\): expected int, got 2.5"),
+        ("--energy-temperature 0", r"in scoring.energy_temperature\): expected a number above 0, got 0"),
+        ("--unknown 1,2", r"known ones are not \(in unknown\): got 1,2. List the known classes too"),
         ("--image-size 3", r"in image_size\): expected 4 or more"),
         ("--method difar", r"unknown method: got 'difar'. Did you mean 'difair'"),
-        ("--score mls", r"no such score \(in score\): expected mahalanobis or"),
+        ("--score cac", r"no such score \(in score\): expected mahalanobis or"),
         ("--config nowhere.yaml", r"cannot be read \(in nowhere.yaml\)"),
     ],
 )

@@ -56,6 +56,12 @@ def test_scores_are_those_of_the_logits_in_the_order_of_the_images():
     assert found["logit_means"] == pytest.approx(distances, abs=1e-4)
 
 
+def test_a_detector_keeps_what_it_learned_and_gets_batches_on_the_device_of_the_network():
+    found = scored("toy_detectors:OnDevice", trained())["on_device"]
+    known = len(toy(600).where(["cat", "dog", "fish"]))
+    assert found.tolist() == [known + 1] * 256 + [known + 2] * 44 + [known + 3] * 256 + [known + 4] * 44
+
+
 def test_odin_gets_its_gradients_and_agrees_with_the_formula():
     model = trained()
     images = to_images(torch.from_numpy(toy(600).inputs.copy())).requires_grad_()
@@ -102,6 +108,7 @@ def test_names_are_lower_case_and_distinct():
     [
         ("NoFit", ConfigError, r"no detector: it has no fit \(in no_fit\)"),
         ("TwoColumns", DataError, r"a score an image \(in two_columns\).*\(256,\).*got shape \(256, 2\)"),
+        ("TooFew", DataError, r"a score an image \(in too_few\).*got shape \(255,\)"),
         ("NotANumber", DataError, r"in not_a_number\).*256 finite numbers.*got nan"),
         ("Breaks", DataError, r"broke off \(ZeroDivisionError: in code of others\) \(in breaks\).*--resume"),
     ],

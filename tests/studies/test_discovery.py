@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -306,17 +307,18 @@ def test_settings_that_cannot_be(tmp_path, settings, error, told):
 
 
 def test_data_that_cannot_be():
-    kept = {"n_train": None, "n_test": None, "image_size": None, "validation": 0.1, "seed": 0, "coarse": ""}
+    own = {"train_images": None, "test_images": None, "image_size": None, "validation": 0.1, "coarse": ""}
+    kept = study("discovery").from_preset("smoke", **own)
     one = Dataset.from_arrays(np.zeros((20, 8, 8), np.uint8), [0] * 20, name="one")
     with pytest.raises(DataError, match=r"two coarse classes or more.*Group the classes"):
-        parts_of(one, **kept)
+        parts_of(kept, one)
     series = Dataset.from_arrays(np.zeros((20, 8), np.float32), [0, 1] * 10, name="series")
     with pytest.raises(DataError, match="about images"):
-        parts_of(series, **kept)
+        parts_of(kept, series)
     alike = Dataset.from_arrays(np.zeros((20, 8, 8), np.uint8), ["a b", "a_b"] * 10, name="alike")
     with pytest.raises(DataError, match="cannot be told apart"):
-        parts_of(alike, **kept)
-    own = parts_of(toy(fine=True), **kept | {"coarse": "auto"})
+        parts_of(kept, alike)
+    own = parts_of(replace(kept, coarse="auto"), toy(fine=True))
     assert own.coarse_names == ("class 0", "class 1")
     assert own.fine_names == ("0", "1", "2", "3")
     assert not {*own.train.ids} & {*own.watched.ids, *own.test.ids}

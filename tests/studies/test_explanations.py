@@ -20,13 +20,14 @@ from lightwell.models import saved
 from lightwell.models.autoencoders.autoencoder import AutoencoderSettings
 from lightwell.models.model import Signature
 from lightwell.studies import study
+from lightwell.studies.explanations import Explanations
+from lightwell.studies.explanations.experiments.roar import Refill
+from lightwell.studies.explanations.experiments.trust import CHECKS
+from lightwell.studies.explanations.experiments.trust import warnings as trust_warnings
 from lightwell.studies.explanations.over_runs import over_runs
 from lightwell.studies.explanations.parts import batch, parts_of
 from lightwell.studies.explanations.published import published
-from lightwell.studies.explanations.roar import Refill
 from lightwell.studies.explanations.task import Measured
-from lightwell.studies.explanations.trust import CHECKS
-from lightwell.studies.explanations.trust import warnings as trust_warnings
 from lightwell.training import Run
 
 PAIRS = {"reconstruction~denoising", "reconstruction~inpainting", "reconstruction~classification",
@@ -147,8 +148,8 @@ def test_a_resumed_run_reads_its_models(tmp_path):
 
 def test_parts_are_balanced_apart_and_scaled():
     mini = load("mnist-mini")
-    parts = parts_of(mini, normal="", apart=True, n_train=300, n_corpus=20, n_test=30, image_size=14,
-                     validation=0.1, seed=1)  # fmt: skip
+    sizes = {"corpus_images": 20, "test_images": 30, "seed": 1}
+    parts = parts_of(Explanations(train_images=300, image_size=14, **sizes), mini)
     assert np.bincount(parts.corpus.labels).tolist() == [2] * 10
     assert np.bincount(parts.test.labels).tolist() == [3] * 10
     ids = [set(np.asarray(part.ids).tolist()) for part in (parts.train, parts.validation, parts.test)]
@@ -157,8 +158,7 @@ def test_parts_are_balanced_apart_and_scaled():
     assert set(np.asarray(parts.corpus.ids).tolist()) <= ids[0]
     assert batch(parts.test).shape == (30, 1, 14, 14)
     assert 0 <= float(batch(parts.test).min()) < float(batch(parts.test).max()) <= 1
-    merged = parts_of(mini, normal="3", apart=False, n_train=None, n_corpus=20, n_test=30, image_size=None,
-                      validation=0.1, seed=1)  # fmt: skip
+    merged = parts_of(Explanations(experiment="examples", normal="3", **sizes), mini)
     assert merged.test.class_names == ("3", "not 3")
     assert np.bincount(merged.corpus.labels).tolist() == [10, 10]
 

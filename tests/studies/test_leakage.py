@@ -18,7 +18,8 @@ from lightwell.core.findings import Findings
 from lightwell.core.representation import Representation
 from lightwell.models import saved
 from lightwell.studies import study
-from lightwell.studies.leakage.cases import by_classes, load_case
+from lightwell.studies.leakage import LeakageStudy
+from lightwell.studies.leakage.cases import by_classes
 from lightwell.studies.leakage.measure import PUBLISHED
 from lightwell.studies.leakage.tables import reasons
 from lightwell.training import Run
@@ -127,7 +128,7 @@ def test_a_saved_model_is_gated_by_distance(folder, tmp_path):
 
 
 def test_parity_of_embedded_digits_has_the_published_values_beside():
-    case = load_case("mnist-parity", "mnist-mini")
+    case = LeakageStudy().case()
     even = case.data.open_test.labels == 0
     assert set(case.kinds[even].tolist()) == {"0", "2", "6", "8"}
     assert PUBLISHED["mnist-parity"]["cbnm.none"] == pytest.approx(2 * (0.64004 - 0.5), abs=1e-3)
@@ -201,7 +202,7 @@ def test_a_saved_model_of_other_images_is_refused(folder, tmp_path):
 
 
 def test_a_test_of_ones_own_by_name():
-    case = load_case("leakage_splits_of_mine:fine", "mnist-mini")
+    case = LeakageStudy(test="leakage_splits_of_mine:fine").case()
     assert case.data.open_test.fingerprint == fine().open_test.fingerprint
     assert set(case.kinds.tolist()) == {"c", "d+e"}
 

@@ -49,10 +49,10 @@ class OpenSetSplit:
 
     def __post_init__(self) -> None:
         where = f"split {self.name}"
-        for word, names in (("known", self.known), ("unknown", self.unknown)):
+        for word, names in (("a known", self.known), ("an unknown", self.unknown)):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise ConfigError(f"a {word} class is named twice", where=where, got=", ".join(twice))
+                raise ConfigError(f"{word} class is named twice", where=where, got=", ".join(twice))
         both = set(self.known) & set(self.unknown) if self.unknown_dataset is None else set()
         if both:
             raise ConfigError(

@@ -54,7 +54,11 @@ def split_names(dataset_name: str) -> tuple[str, ...]:
 
 
 def open_set_split(
-    dataset: Dataset, name: str | None = None, *, known: Sequence[str | int] | None = None
+    dataset: Dataset,
+    name: str | None = None,
+    *,
+    known: Sequence[str | int] | None = None,
+    unknown: Sequence[str | int] | None = None,
 ) -> OpenSetSplit:
     """Return a split of a data set.
 
@@ -66,7 +70,9 @@ def open_set_split(
         A published split (see :func:`split_names`), or ``drawn/<number of known classes>/<seed>``. With
         ``known`` a name of your own choice; ``"own"`` by default.
     known : sequence of str or int, optional
-        The known classes, by name or label code, in the model's order; all others are unknown.
+        The known classes, by name or label code, in the model's order.
+    unknown : sequence of str or int, optional
+        With ``known`` the unknown classes; by default all others.
 
     Returns
     -------
@@ -87,13 +93,17 @@ def open_set_split(
     ('2', '4', '5', '9', '8', '3')
     """
     rows = published(dataset.name)
+    if known is None and unknown is not None:
+        raise ConfigError("unknown classes are listed and known ones are not", where="unknown", got=unknown)
     if known is not None:
         if name is not None and (name in rows or name.startswith("drawn/")):
             raise ConfigError(
                 "a split is either named or listed", where="known", got=f"{name} and a list of classes"
             )
-        chosen = tuple(_class_name(dataset, label) for label in known)
-        return _rest_unknown(dataset, name or "own", chosen)
+        chosen = _class_names(dataset, known)
+        if unknown is None:
+            return _rest_unknown(dataset, name or "own", chosen)
+        return OpenSetSplit(name or "own", dataset.name, chosen, _class_names(dataset, unknown))
     if name is not None and name.startswith("drawn/"):
         return _drawn(dataset, name)
     if name is None or name not in rows:
@@ -106,11 +116,15 @@ def open_set_split(
     return _from_published(dataset, name, rows)
 
 
-def _class_name(dataset: Dataset, label: str | int) -> str:
-    """Return a class name from itself, or from a label code (also one written as text)."""
-    if isinstance(label, str) and label not in dataset.class_names and label.isdecimal():
-        label = int(label)
-    return dataset.class_names[dataset.class_index(label)]
+def _class_names(dataset: Dataset, labels: Sequence[str | int]) -> tuple[str, ...]:
+    """Return class names from themselves, or from label codes (also those written as text)."""
+    plain = (
+        int(label)
+        if isinstance(label, str) and label not in dataset.class_names and label.isdecimal()
+        else label
+        for label in labels
+    )
+    return tuple(dataset.class_names[dataset.class_index(label)] for label in plain)
 
 
 def _rest_unknown(

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from lightwell.core.files import read_json
 from lightwell.core.representation import Representation
-from lightwell.fleet.table import FinishedCell, finished_cells
+from lightwell.fleet.finished import FinishedCell, finished_cells
 from lightwell.metrics.differentiation import activation_correlation, seed_agreement
 from lightwell.report import Table, Text
 
@@ -41,7 +41,7 @@ def seed_agreements(folder: Path) -> Table | Text:
     groups: dict[tuple[str, ...], list[FinishedCell]] = {}
     for cell in finished_cells(folder):
         same = json.dumps({k: v for k, v in cell.settings.items() if k != "seed"}, default=str)
-        words = [str(cell.settings.get("data", "")), cell.split, str(cell.settings.get("method", ""))]
+        words = [str(cell.settings.get("data", "")), cell.split, cell.method]
         name = " ".join(filter(None, [*words, cell.variant]))
         groups.setdefault((name, cell.fingerprint, same), []).append(cell)
     repeated = {key: cells for key, cells in groups.items() if len(cells) > 1}

@@ -38,8 +38,9 @@ def curves(rows: Sequence[Row], axes: Mapping[str, Sequence[str]]) -> Iterator[F
         for data in dict.fromkeys(row.data for row in rows):
             panels: dict[str, dict[str, list[tuple[float, float, float | None]]]] = {}
             for row in rows:
-                if row.data == data and row.measure in measures and math.isfinite(row.mean):
-                    name, at = _placed(row, setting)
+                placed = _placed(row, setting)
+                if placed and row.data == data and row.measure in measures and math.isfinite(row.mean):
+                    name, at = placed
                     line = panels.setdefault(row.measure, {}).setdefault(name, [])
                     line.append((at, row.mean, row.std if row.std is not None else row.std_of_seeds))
             if panels:
@@ -51,10 +52,13 @@ def curves(rows: Sequence[Row], axes: Mapping[str, Sequence[str]]) -> Iterator[F
                 )
 
 
-def _placed(row: Row, setting: str) -> tuple[str, float]:
-    """Return the name of a row without the setting, and the setting's value."""
-    parts = dict(part.rpartition(" ")[::2] for part in row.variant.split(", "))
-    at = float(parts.pop(setting))
+def _placed(row: Row, setting: str) -> tuple[str, float] | None:
+    """Return the name of a row without the setting, and the setting's value; None where it has no number."""
+    parts = dict(part.rpartition(" ")[::2] for part in row.variant.split(", ") if part)
+    given = parts.pop(setting, "")
+    if not _is_number(given):
+        return None
+    at = float(given)
     return " ".join([row.method, *(f"{k} {v}" for k, v in parts.items())]), at
 
 

@@ -96,8 +96,8 @@ def is_finished(folder: Path) -> bool:
         return False
 
 
-def check_settings(cell: Cell, folder: Path) -> None:
-    """Refuse a folder that holds a run of other settings.
+def check_settings(cell: Cell, folder: Path, origin: Path | None = None) -> None:
+    """Refuse a folder that holds a run of other settings; ``origin`` is where it was unpacked from.
 
     Raises
     ------
@@ -111,9 +111,10 @@ def check_settings(cell: Cell, folder: Path) -> None:
     if differing:
         raise ConfigError(
             "a cell of other settings lies in this folder",
-            where=folder,
+            where=origin or folder,
             got=differing,
-            fix="Repeat the command as it was, or choose another folder with --out.",
+            fix="Repeat the command as it was; or make the difference an axis (--set KEY=VALUE) or a variant "
+            "(--methods), which has folders of its own; or choose another --out or --storage.",
         )
 
 

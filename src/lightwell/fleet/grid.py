@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from lightwell.core.errors import ConfigError, nearest
 from lightwell.data import split_names
+from lightwell.fleet.variants import Variant
 from lightwell.studies import study as find_study
 from lightwell.studies.configure import parse
 
@@ -59,7 +60,8 @@ class Grid:
         Name of the study.
     axes : mapping of str to tuple of str
         Values of each setting, as on the command line. Of ``split``, the name of a family (``arpl``,
-        ``neal``, ...) stands for all its splits of the data set, and ``all`` for ``arpl``.
+        ``neal``, ...) stands for all its splits of the data set, and ``all`` for ``arpl``. Of ``method``,
+        a value may be a :class:`~lightwell.fleet.variants.Variant`, whose settings override the shared ones.
     preset : str
         Where all runs start from; by default the study's ``default_preset``.
     words : tuple of str
@@ -68,7 +70,7 @@ class Grid:
     Raises
     ------
     ConfigError
-        If an axis has no value or one twice, or is also among the shared settings.
+        If an axis has no value or one twice, or is also among the shared settings or those of a variant.
 
     Examples
     --------
@@ -86,25 +88,63 @@ class Grid:
     def __post_init__(self) -> None:
         if not self.preset:
             object.__setattr__(self, "preset", find_study(self.study).default_preset)
-        shared = {word[2:].partition("=")[0].replace("-", "_") for word in self.words if word[:2] == "--"}
         for name, values in self.axes.items():
             if not values or "" in values:
                 raise ConfigError("an axis of the grid has no value", where=name, got=values)
-            twice = sorted({value for value in values if values.count(value) > 1})
+            named = [v.name for v in self._variants()] if name == "method" else list(values)
+            twice = sorted({value for value in named if named.count(value) > 1})
             if twice:
-                raise ConfigError("a value stands twice on an axis", where=name, got=", ".join(twice))
-            if name in shared:
+                raise ConfigError(
+                    "a value stands twice on an axis",
+                    where=name,
+                    got=", ".join(twice),
+                    fix="Call one METHOD+WORD." if name == "method" else None,
+                )
+            if any(_same(name, other) for other in self._shared()):
                 raise ConfigError(
                     "a setting is an axis of the grid and fixed for all runs", where=name, fix="Give it once."
                 )
+            for variant in self._variants():
+                if any(_same(name, key) for key, _ in variant.settings):
+                    raise ConfigError(
+                        "a setting is an axis of the grid and fixed for a variant",
+                        where=name,
+                        got=variant.name,
+                        fix="Give it once.",
+                    )
+
+    def _variants(self) -> list[Variant]:
+        return [Variant.parse(text) for text in self.axes.get("method", ())]
+
+    def _shared(self) -> list[str]:
+        words = [word for word in self.words if word.startswith("--")]
+        return [word[2:].partition("=")[0].replace("-", "_") for word in words]
+
+    def of_every_method(self) -> list[str]:
+        """Return settings of methods that go to several of them, where they may mean different things.
+
+        Examples
+        --------
+        >>> Grid("open-set", {"method": ("difair", "cac")}, words=("--model.anchor=5",)).of_every_method()
+        ['model.anchor']
+        """
+        kind, methods = find_study(self.study), {variant.method for variant in self._variants()}
+        if len(methods) < 2:
+            return []
+        own = {f.name for name in methods for f in fields(kind.parts({"method": name})["model"])}
+        own |= {f"model.{name}" for name in own}
+        return [key for key in (*self._shared(), *self.axes) if key in own - {f.name for f in fields(kind)}]
 
     def points(self) -> Iterator[dict[str, str]]:
         """Yield the values of each run, families of splits spelled out."""
         shared = ""
         if "split" in self.axes and "data" not in self.axes:
             shared = str(getattr(self._settings({}), "data", ""))
-        for values in itertools.product(*self.axes.values()):
-            point = dict(zip(self.axes, values, strict=True))
+        axes = dict(self.axes)
+        if "method" in axes:
+            axes["method"] = tuple(variant.name for variant in self._variants())
+        for values in itertools.product(*axes.values()):
+            point = dict(zip(axes, values, strict=True))
             if "split" not in point:
                 yield point
                 continue
@@ -115,7 +155,9 @@ class Grid:
         return parse(find_study(self.study), self._argv(point), preset=self.preset)
 
     def _argv(self, point: Mapping[str, str]) -> list[str]:
-        return [*self.words, *(f"--{name}={value}" for name, value in point.items())]
+        variant = next((v for v in self._variants() if v.name == point.get("method")), Variant(""))
+        values = {**point, "method": variant.method} if variant.name else point
+        return [*self.words, *(f"--{name}={value}" for name, value in values.items()), *variant.words]
 
     def cells(self) -> list[Cell]:
         """Return every run with all its settings, checked.
@@ -143,6 +185,11 @@ class Grid:
             cheap = {name: kind(point[name]) for name, kind in _CHEAP.items() if name in point}
             cells[label] = Cell(self.study, label, point, replace(parsed[rest], **cheap).to_yaml())
         return list(cells.values())
+
+
+def _same(first: str, second: str) -> bool:
+    """Say whether two names may be of one setting, the group left out in one."""
+    return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
 
 
 def family_splits(data: str, split: str) -> list[str]:
@@ -192,9 +239,8 @@ def label_of(point: Mapping[str, str]) -> str:
     words = []
     for name, value in point.items():
         plain = value.replace("/", "-")
-        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "-" for c in plain).strip(".")[
-            :60
-        ]
+        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-.+") else "-" for c in plain)
+        safe = safe.strip(".")[:60]
         if safe != plain:
             safe += "-" + hashlib.sha256(value.encode()).hexdigest()[:6]
         words.append(safe if name in _SPEAKING else name.rpartition(".")[2] + safe)

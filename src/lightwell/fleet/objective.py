@@ -1,11 +1,11 @@
-"""What a search over settings tries, and how a trial is judged: by known validation data alone."""
+"""What a search over settings tries, and how a trial is judged: by held-out training examples alone."""
 
 from __future__ import annotations
 
-import importlib
 import json
+import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,6 @@ from lightwell.studies import study as find_study
 from lightwell.studies.configure import parse
 from lightwell.training import Run
 
-# For each study, what parts its training data so that numbers on them may be used for choosing.
-VALIDATION = {"open-set": "lightwell.studies.open_set.pseudo_unknown:folds"}
 SAMPLERS = ("tpe", "random", "grid")
 
 
@@ -36,12 +34,13 @@ class Search:
     words : tuple of str
         Settings all trials share, as on the command line.
     objective : str
-        Finding to maximise, as it is on held-out images of known classes some of which play unknown;
-        ``auroc`` and ``oscr`` alone mean those of the score that decides.
+        Finding to go by, as it is on held-out training examples, made large or small as it says itself; by
+        default the study's own. A name without its variant means the first, and ``auroc`` and ``oscr`` those
+        of the score that decides.
     n_folds : int
-        Choices of pseudo-unknown classes a trial is averaged over.
+        Cuts of the training part a trial is averaged over.
     held_out : int or None
-        Pseudo-unknown classes of each; None for a third of the known ones.
+        Classes left out in each, where the study is about unseen classes; None for a third.
     sampler : {"tpe", "random", "grid"}
         How trials are drawn; ``grid`` tries every combination of lists once.
     seed : int
@@ -50,8 +49,8 @@ class Search:
     Raises
     ------
     ConfigError
-        If there is nothing to search, a setting is unknown or a value does not fit it, or the sampler or
-        the study cannot be used.
+        If there is nothing to search or to go by, a setting is unknown or a value does not fit it, or the
+        sampler or the study cannot be used.
 
     Examples
     --------
@@ -64,19 +63,13 @@ class Search:
     dimensions: tuple[Dimension, ...]
     preset: str = ""
     words: tuple[str, ...] = ()
-    objective: str = "auroc"
+    objective: str = ""
     n_folds: int = 3
     held_out: int | None = None
     sampler: str = "tpe"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.study not in VALIDATION:
-            raise ConfigError(
-                "this study has no validation data that a search may use",
-                got=self.study,
-                expected=", ".join(VALIDATION),
-            )
         if not self.preset:
             object.__setattr__(self, "preset", find_study(self.study).default_preset)
         if self.sampler not in SAMPLERS:
@@ -93,6 +86,14 @@ class Search:
         for dimension in self.dimensions:
             for value in dimension.samples:
                 self.settings({dimension.name: value})
+        if not self.objective:
+            object.__setattr__(self, "objective", self.settings({}).objective)
+        if not self.objective:
+            raise ConfigError(
+                "nothing says which settings are better here",
+                where=self.study,
+                fix="Name a finding: --objective.",
+            )
 
     @property
     def size(self) -> int | None:
@@ -115,6 +116,17 @@ class Search:
         words = [word for d in self.dimensions if d.name in values for word in d.words(values[d.name])]
         return parse(find_study(self.study), [*self.words, *words], preset=self.preset)
 
+    def to_json(self) -> str:
+        """Return the search as JSON, for :meth:`from_json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Search:
+        """Return the search of :meth:`to_json`."""
+        record = json.loads(text)
+        dimensions = [Dimension(**d | {"choices": tuple(d["choices"])}) for d in record.pop("dimensions")]
+        return cls(**record | {"dimensions": tuple(dimensions), "words": tuple(record["words"])})
+
     def identity(self) -> str:
         """Return what must stay the same when trials are added, as JSON."""
         space = {dimension.name: str(dimension) for dimension in self.dimensions}
@@ -123,8 +135,8 @@ class Search:
         return json.dumps({"study": self.study, **facts, **judged, "seed": self.seed})
 
 
-def judge(search: Search, values: dict[str, Value], folder: Path) -> list[Estimate]:
-    """Train with these values on every fold and return the objective of each.
+def judge(search: Search, values: dict[str, Value], folder: Path) -> tuple[list[Estimate], list[str]]:
+    """Train with these values on every fold; return the objective of each, and every warning once.
 
     Parameters
     ----------
@@ -138,14 +150,12 @@ def judge(search: Search, values: dict[str, Value], folder: Path) -> list[Estima
     Raises
     ------
     ConfigError
-        If there is no such finding, or it is none to maximise.
+        If there is no such finding, it has no better end, or the study cannot be judged so.
     """
-    module, _, function = VALIDATION[search.study].partition(":")
-    folds = getattr(importlib.import_module(module), function)
-    estimates = []
-    for i, (study, data) in enumerate(
-        folds(search.settings(values), search.n_folds, search.held_out, search.seed)
-    ):
+    estimates: list[Estimate] = []
+    said: dict[str, str] = {}
+    folds = search.settings(values).choosing(search.n_folds, search.seed, search.held_out)
+    for i, (study, data) in enumerate(folds):
         with (
             tempfile.TemporaryDirectory(prefix="lightwell-") as scratch,
             Run(Path(scratch) / "run", study.name, seed=study.seed, config=study.to_yaml()) as run,
@@ -153,7 +163,9 @@ def judge(search: Search, values: dict[str, Value], folder: Path) -> list[Estima
             findings = study.run(run, data)
         findings.write(folder / f"fold-{i}.json")
         estimates.append(_objective(findings, search.objective, getattr(study, "score", None)))
-    return estimates
+        for warning in findings.warnings:  # of folds that differ in numbers only, the first
+            said.setdefault(re.sub(r"[\d.]+", "", warning), f"fold {i}: {warning}")
+    return estimates, list(said.values())
 
 
 def _objective(findings: Findings, wanted: str, score: str | None) -> Estimate:
@@ -161,6 +173,6 @@ def _objective(findings: Findings, wanted: str, score: str | None) -> Estimate:
     names = [wanted, f"{wanted}.{score}"] if score else [wanted]
     names += [e.name for e in findings if e.name.startswith(f"{wanted}.")]
     found = findings[next((name for name in names if name in findings), wanted)]
-    if not found.higher_is_better:
-        raise ConfigError("this finding is none to maximise", where="objective", got=found.name)
+    if found.higher_is_better is None:
+        raise ConfigError("neither end of this finding is the better one", where="objective", got=found.name)
     return found

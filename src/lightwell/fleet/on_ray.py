@@ -29,9 +29,10 @@ def run_on_ray(
     folder: Path,
     storage: Path,
     *,
+    jobs: int | None = None,
     cpus: float = 1.0,
     gpus: float = 0.0,
-    address: str | None = None,
+    address: str = "local",
     report: Callable[[Outcome], None] = lambda _: None,
     sync_seconds: float = SYNC_SECONDS,
     program: Sequence[str] = (),
@@ -46,10 +47,12 @@ def run_on_ray(
     storage : Path
         A folder that this machine and every worker can reach: ``<label>.tar`` is a cell's run folder as
         it was at most ``sync_seconds`` ago. A cell whose worker was lost goes on from it elsewhere.
+    jobs : int, optional
+        Cells at a time; by default as many as the cluster has room for.
     cpus, gpus : float
         What each cell asks the cluster for.
-    address : str, optional
-        Of the cluster; by default ``RAY_ADDRESS``, else a cluster of this machine alone.
+    address : str
+        Of the cluster; ``local`` starts one of this machine alone.
     sync_seconds : float
         Seconds between two copies of a running cell.
 
@@ -61,7 +64,7 @@ def run_on_ray(
     Raises
     ------
     ConfigError
-        If Ray is not installed.
+        If Ray is not installed, or the storage holds a cell of other settings.
     """
     try:
         import ray
@@ -75,21 +78,25 @@ def run_on_ray(
         outcomes.append(result)
         report(result)
 
+    waiting = []
+    for cell in cells:
+        if not processes.is_finished(folder / cell.label):
+            _bring_back(cell, storage, folder)  # from a fleet that was stopped
+        if processes.is_finished(folder / cell.label):
+            done(Outcome(cell.label, "skipped"))
+        else:
+            waiting.append(cell)
     started_here = not ray.is_initialized()
     if started_here:
         ray.init(address=address, log_to_driver=False)
     try:
         make_task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=_RETRIES)
-        task = make_task(work)
+        task, threads = make_task(work), max(1, int(cpus))
         pending: dict[Any, Cell] = {}
-        for cell in cells:
-            unpack(storage / f"{cell.label}.tar", folder / cell.label)  # from a fleet that was stopped
-            if processes.is_finished(folder / cell.label):
-                done(Outcome(cell.label, "skipped"))
-                continue
-            threads = max(1, int(cpus))
-            pending[task.remote(cell, storage.resolve(), threads, sync_seconds, tuple(program))] = cell
-        while pending:
+        while waiting or pending:
+            while waiting and (jobs is None or len(pending) < jobs):
+                cell = waiting.pop(0)
+                pending[task.remote(cell, storage.resolve(), threads, sync_seconds, tuple(program))] = cell
             (ready,), _ = ray.wait(list(pending), num_returns=1)
             done(_collect(ray.get, ready, pending.pop(ready), storage, folder))
     finally:
@@ -101,10 +108,23 @@ def run_on_ray(
 def _collect(get: Callable[[Any], Outcome], task: Any, cell: Cell, storage: Path, folder: Path) -> Outcome:
     try:
         result = get(task)
+        _bring_back(cell, storage, folder)
     except Exception as error:
-        return Outcome(cell.label, "failed", f"{type(error).__name__}: {str(error).splitlines()[0]}")
-    unpack(storage / f"{cell.label}.tar", folder / cell.label)
+        said = str(error).strip().partition("\n")[0]
+        return Outcome(cell.label, "failed", f"{type(error).__name__}: {said}")
+    if result.state == "finished" and not processes.is_finished(folder / cell.label):
+        lost = f"finished elsewhere, but {cell.label}.tar is not in {storage}: --storage is no shared folder"
+        return Outcome(cell.label, "failed", lost)
     return result
+
+
+def _bring_back(cell: Cell, storage: Path, folder: Path) -> None:
+    """Unpack what the storage has of a cell, unless it is of other settings."""
+    packed = storage / f"{cell.label}.tar"
+    with tempfile.TemporaryDirectory(prefix="lightwell-") as scratch:
+        unpack(packed, Path(scratch))
+        processes.check_settings(cell, Path(scratch), packed)
+    unpack(packed, folder / cell.label)
 
 
 def work(

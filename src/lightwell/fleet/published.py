@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lightwell.fleet.recipe import flat, unlike_paper
+
 _FILE = Path(__file__).with_name("published.csv")
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """What a published value and ours must share, besides data and splits.
-
-    Attributes
-    ----------
-    network : str
-        The body.
-    epochs : int
-        Length of the training.
-    whole : bool
-        Whether all training images were offered; the share that ``calibration`` holds out is not counted
-        here.
-    encoder : str
-        What stood frozen in place of the body; nothing published was measured so.
-    """
-
-    network: str
-    epochs: int
-    whole: bool
-    encoder: str = ""
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Protocol:
-        """Read it from a run's settings."""
-        epochs = (settings.get("training") or {}).get("epochs", 0)
-        whole, encoder = settings.get("train_images") is None, str(settings.get("encoder") or "")
-        return cls(str(settings.get("network", "")), int(epochs), whole, encoder)
-
-    @classmethod
-    def common(cls, protocols: Sequence[Protocol]) -> Protocol:
-        """Return the protocol of several runs; one that matches nothing where they differ."""
-        return (
-            protocols[0] if len(set(protocols)) == 1 else cls("several networks or lengths", 0, whole=False)
-        )
+_SHOWN = 3  # of the settings that differ
 
 
 @dataclass(frozen=True)
@@ -59,8 +25,10 @@ class Published:
         What it is of.
     splits : tuple of str
         The splits it is a mean over.
-    network, epochs
-        As of :class:`Protocol`.
+    network : str
+        The body.
+    epochs : int
+        Length of the training.
     value, std : float
         As shares; the standard deviation over splits is None where it was not given.
     read : bool
@@ -89,7 +57,7 @@ class Beside:
     Attributes
     ----------
     value, std : float or None
-        The published value where the protocol is the same.
+        The published value where ours was measured as it was.
     text : str
         Its source, or why none is comparable.
     """
@@ -128,27 +96,28 @@ def _published(row: Mapping[str, str]) -> Published:
     )
 
 
-def beside(method: str, measure: str, data: str, splits: Iterable[str], protocol: Protocol) -> Beside:
+def beside(
+    method: str, measure: str, data: str, splits: Iterable[str], settings: Mapping[str, Any]
+) -> Beside:
     """Return the published value that may stand beside one of ours, or say why none may.
 
     Parameters
     ----------
     method, measure, data : str
-        What ours is of; ``softmax beside difair`` counts as softmax.
+        What ours is of; ``softmax beside difair`` counts as softmax, ``arpl+cs`` as arpl.
     splits : iterable of str
         The splits ours is a mean over.
-    protocol : Protocol
-        How ours was measured.
+    settings : mapping
+        All settings of ours. They must be those of the preset ``paper``, save for what does not change the
+        numbers, and for what is held out for the decision.
 
     Examples
     --------
     >>> ours = tuple(f"arpl/{i}" for i in range(5))
-    >>> beside("softmax", "auroc.mls", "svhn", ours, Protocol("vgg32", 600, whole=True)).value
-    0.971
-    >>> beside("softmax", "auroc.mls", "mnist-mini", ours, Protocol("vgg32", 600, whole=True)).text
+    >>> beside("softmax", "auroc.mls", "mnist-mini", ours, {}).text
     'not comparable: nothing is published on mnist-mini with these splits'
     """
-    named = method.partition(" beside ")[0]
+    named = method.partition(" beside ")[0].partition("+")[0]
     candidates = [p for p in published() if (p.method, p.measure) == (named, measure)]
     if not candidates:
         return Beside(text="none on record")
@@ -157,7 +126,7 @@ def beside(method: str, measure: str, data: str, splits: Iterable[str], protocol
     here = [p for p in candidates if p.data == data and {p.family} == families]
     if not here:
         return Beside(text=f"not comparable: nothing is published on {data} with these splits")
-    reasons = [_difference(p, ours, protocol) for p in here]
+    reasons = [_difference(p, ours, settings) for p in here]
     for entry, reason in zip(here, reasons, strict=True):
         if not reason:
             doubt = "" if entry.read else " (recalled, not read there)"
@@ -165,17 +134,21 @@ def beside(method: str, measure: str, data: str, splits: Iterable[str], protocol
     return Beside(text=f"not comparable: {reasons[0]}")
 
 
-def _difference(entry: Published, splits: frozenset[str], protocol: Protocol) -> str:
+def _difference(entry: Published, splits: frozenset[str], settings: Mapping[str, Any]) -> str:
     """Return what was done otherwise for a published value, or nothing."""
     told = []
-    if protocol.encoder:
-        told.append(f"the frozen encoder {protocol.encoder}, published with {entry.network} trained")
-    elif protocol.network != entry.network:
-        told.append(f"network {protocol.network}, published with {entry.network}")
-    if protocol.epochs != entry.epochs:
-        told.append(f"{protocol.epochs} epochs, published with {entry.epochs}")
-    if not protocol.whole:
-        told.append("not all training images")
+    others = unlike_paper(settings, entry.method)
+    network, epochs = settings.get("network"), flat(settings).get("training.epochs")
+    if network != entry.network:
+        others.pop("network", None)
+        told.append(f"network {network}, published with {entry.network}")
+    if epochs != entry.epochs:
+        others.pop("training.epochs", None)
+        told.append(f"{epochs} epochs, published with {entry.epochs}")
     if splits != frozenset(entry.splits):
         told.append("other splits than " + ", ".join(entry.splits))
+    if others:
+        named = ", ".join(f"{name} {values}" for name, values in list(others.items())[:_SHOWN])
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        told.append(f"other settings than the preset paper (in brackets): {named}{more}")
     return "; ".join(told)

@@ -3,80 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import math
 import multiprocessing
+import os
 import signal
-from collections.abc import Sequence
+import socket
+import threading
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from lightwell.core.errors import ConfigError, DataError
+from lightwell.core.errors import ConfigError, DataError, LightwellError
 from lightwell.core.seeds import derive, generator
-from lightwell.fleet.cells import differences
 from lightwell.fleet.objective import Search, judge
 from lightwell.fleet.space import Dimension, Value
+from lightwell.fleet.trials import ended, load_trials, mean, open_trials, point_of, states_of, tend
 from lightwell.training.machine import keep_freed_memory
 
 if TYPE_CHECKING:
     import optuna
-
-
-def open_trials(search: Search, folder: Path, storage: str | None = None) -> optuna.Study:
-    """Open the trials of a search, or begin it.
-
-    Parameters
-    ----------
-    search : Search
-        What is searched.
-    folder : Path
-        Its folder, whose name is the name of the Optuna study.
-    storage : str, optional
-        URL of a database; by default the file ``trials.db`` in the folder.
-
-    Raises
-    ------
-    ConfigError
-        If Optuna is not installed, or the trials there are of another search.
-    """
-    trials = _load(search, folder, storage, worker=0)
-    ours, theirs = json.loads(search.identity()), json.loads(trials.user_attrs.get("search", "{}"))
-    if not theirs:
-        trials.set_user_attr("search", json.dumps(ours))
-    differing = [key for key in ours if theirs and ours[key] != theirs.get(key)]
-    if differing:
-        settings = differences(str(theirs.get("settings", "")), str(ours["settings"]))
-        raise ConfigError(
-            "the trials in this storage are of another search",
-            where=folder,
-            got=f"other {', '.join(differing)}" + (f" ({settings})" if settings else ""),
-            fix="Repeat the command as it was, or choose another folder with --out.",
-        )
-    return trials
-
-
-def _load(search: Search, folder: Path, storage: str | None, worker: int) -> optuna.Study:
-    try:
-        import optuna
-    except ImportError:
-        raise ConfigError(
-            "Optuna is not installed", where="search", fix="pip install 'lightwell[search]'"
-        ) from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    folder.mkdir(parents=True, exist_ok=True)
-    url = storage or f"sqlite:///{(folder / 'trials.db').resolve()}"
-    patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-    trials = optuna.create_study(
-        storage=optuna.storages.RDBStorage(url, engine_kwargs=patient),
-        study_name=folder.resolve().name,
-        direction="maximize",
-        load_if_exists=True,
-    )
-    # The seed depends on what is there already: a resumed search must not repeat its first draws.
-    seed = derive(search.seed, "search", worker, len(trials.trials)) % 2**32
-    kind = optuna.samplers.TPESampler if search.sampler == "tpe" else optuna.samplers.RandomSampler
-    trials.sampler = kind(seed=seed)
-    return trials
 
 
 def run_search(
@@ -91,8 +36,9 @@ def run_search(
     folder : Path
         Its folder; findings of every trial go to ``trials/``.
     trials : int
-        How many there should be in all, those of earlier calls included. One that failed does not count:
-        another is drawn in its place, once; of a grid it is tried again by the next call.
+        How many there should be in all, those of earlier calls and of other machines included. One that
+        failed does not count: another is drawn in its place, once; of a grid it is tried again by the next
+        call. One whose process was ended is tried again at once.
     workers : int
         Processes at a time.
     storage : str, optional
@@ -109,58 +55,79 @@ def run_search(
         If a trial meets one before any has ended well: then data or settings are wrong for all of them.
     """
     study = open_trials(search, folder, storage)
-    left = trials - _well(study)
+    tend(study)
     if search.sampler == "grid":
-        left = _queue_grid(search, study, left)
-    if left > 0 and not _well(study):  # alone and in this process, so that its error reaches the caller
-        _work(search, folder, storage, 0, 1)
-        left -= 1
-    counts = [left // workers + (i < left % workers) for i in range(workers)] if left > 0 else []
-    jobs = [(search, folder, storage, i, count) for i, count in enumerate(counts) if count]
-    if len(jobs) == 1:
-        _work(*jobs[0])
-    elif jobs:
-        _in_processes(jobs)
-    return open_trials(search, folder, storage)
+        _queue_grid(search, study, trials)
+    left = max(trials - states_of(study)["COMPLETE"], 0)
+    job = (search, folder, storage, trials, ended(study) + 2 * left)
+    if not states_of(study)["COMPLETE"]:  # alone and in this process, so that its error reaches the caller
+        _work(*job, most=1)
+    while _is_due(study, *job):
+        before = ended(study)
+        states = states_of(study)
+        count = min(workers, trials - states["COMPLETE"] - states["RUNNING"])
+        if count == 1:
+            _work(*job)
+        else:
+            _in_processes(job, count)
+        tend(study)
+        if ended(study) == before:
+            break
+    return study
 
 
-def _well(study: optuna.Study) -> int:
-    return sum(trial.value is not None for trial in study.trials)
+def _is_due(
+    study: optuna.Study, search: Search, _folder: Path, _storage: str | None, trials: int, limit: int
+) -> bool:
+    """Say whether one more trial is wanted, whoever runs the others."""
+    states = states_of(study)
+    waits = search.sampler != "grid" or states["WAITING"] > 0
+    return states["COMPLETE"] + states["RUNNING"] < trials and ended(study) < limit and waits
 
 
-def _queue_grid(search: Search, study: optuna.Study, left: int) -> int:
-    """Queue combinations that have not ended well, failed ones last; return how many wait, at most left.
+def _queue_grid(search: Search, study: optuna.Study, trials: int) -> None:
+    """Queue combinations that nobody has ended well or is at, failed ones last, as many as are missing.
 
     The others are in random order. Optuna's own sampler would take a failed one for done.
     """
     names = [dimension.name for dimension in search.dimensions]
-    held = [t.params for t in study.trials if t.value is not None]
+    held = [point_of(t) for t in study.trials if t.state.name in ("COMPLETE", "RUNNING", "WAITING")]
     failed = [t.params for t in study.trials if t.state.name == "FAIL"]
-    waiting = [t.system_attrs["fixed_params"] for t in study.trials if t.state.name == "WAITING"]
     points = [dict(zip(names, v, strict=True)) for v in product(*(d.choices for d in search.dimensions))]
     order = generator(search.seed, "grid").permutation(len(points)).tolist()
     order.sort(key=lambda i: points[i] in failed)
-    new = [points[i] for i in order if points[i] not in held + waiting][: max(0, left - len(waiting))]
-    for point in new:
+    new = [points[i] for i in order if points[i] not in held]
+    for point in new[: max(0, trials - len(held))]:
         study.enqueue_trial(point)
-    return min(left, len(waiting) + len(new))
 
 
-def _in_processes(jobs: Sequence[tuple[Any, ...]]) -> None:
+def _in_processes(job: tuple[Any, ...], count: int) -> None:
     context = multiprocessing.get_context("spawn")  # torch does not survive a fork
-    processes = [context.Process(target=_worker, args=job, daemon=True) for job in jobs]
+    processes = [context.Process(target=_worker, args=job, daemon=True) for _ in range(count)]
     for process in processes:
         process.start()
     try:
         for process in processes:
             process.join()
+            if process.exitcode:
+                said = f"a worker ended with exit code {process.exitcode}; its trial is tried again"
+                print(said, flush=True)  # noqa: T201
     finally:
         for process in processes:
             process.terminate()
+            process.join()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()  # for as long as it lives: killed, it ends nobody itself
+        os._exit(1)
 
 
 def _worker(*job: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
     torch.set_num_threads(1)
@@ -169,39 +136,52 @@ def _worker(*job: Any) -> None:
         _work(*job)
 
 
-def _work(search: Search, folder: Path, storage: str | None, worker: int, count: int) -> None:
-    study = _load(search, folder, storage, worker)
-    left = count
+def _work(
+    search: Search, folder: Path, storage: str | None, trials: int, limit: int, most: int | None = None
+) -> None:
+    """Run trials as long as one is due, at most so many."""
+    study = load_trials(folder, storage)
+    job = (search, folder, storage, trials, limit)
 
-    def settle(trials: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        nonlocal left
+    def settle(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         values = ", ".join(
             f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in trial.params.items()
         )
-        what = trial.user_attrs.get("error", "failed") if trial.value is None else f"{trial.value:.4f}"
+        folds = trial.user_attrs.get("folds", [])
+        what = trial.user_attrs.get("error", "failed") if trial.value is None else f"{mean(folds):.4f}"
         print(f"trial {trial.number}: {what}   ({values})", flush=True)  # noqa: T201
-        left -= trial.value is not None
-        if not left:
-            trials.stop()
+        if not _is_due(study, *job):
+            study.stop()
 
-    tries = count if search.sampler == "grid" else 2 * count
-    study.optimize(
-        lambda trial: _judge(search, trial, folder), n_trials=tries, catch=(RuntimeError,), callbacks=[settle]
-    )
+    if _is_due(study, *job):
+        study.optimize(
+            lambda trial: _judge(search, trial, folder), most, catch=(RuntimeError,), callbacks=[settle]
+        )
 
 
 def _judge(search: Search, trial: optuna.Trial, folder: Path) -> float:
+    import optuna
+
+    trial.set_user_attr("process", [socket.gethostname(), os.getpid()])
+    # By the number of the trial: a resumed search draws on, and no two machines draw the same.
+    kind = optuna.samplers.TPESampler if search.sampler == "tpe" else optuna.samplers.RandomSampler
+    trial.study.sampler = kind(seed=derive(search.seed, "trial", trial.number) % 2**32)
     try:
         values = {d.name: _suggest(trial, d) for d in search.dimensions}
-        estimates = judge(search, values, folder / "trials" / f"{trial.number:04d}")
+        estimates, said = judge(search, values, folder / "trials" / f"{trial.number:04d}")
+        reached = mean([e.value for e in estimates])
+        if not math.isfinite(reached):
+            raise LightwellError("this finding has no value here", where=estimates[0].name, got=reached)  # noqa: TRY301
     except Exception as error:
         trial.set_user_attr("error", f"{type(error).__name__}: {error}")
-        if isinstance(error, ConfigError | DataError) and not _well(trial.study):
+        if isinstance(error, ConfigError | DataError) and not states_of(trial.study)["COMPLETE"]:
             raise
         raise RuntimeError("a trial of many failed") from error
-    trial.set_user_attr("finding", estimates[0].name)
-    trial.set_user_attr("folds", [e.value for e in estimates])
-    return sum(e.value for e in estimates) / len(estimates)
+    larger = bool(estimates[0].higher_is_better)
+    facts = {"finding": estimates[0].name, "larger_is_better": larger, "warnings": said}
+    for name, fact in (facts | {"folds": [e.value for e in estimates]}).items():
+        trial.set_user_attr(name, fact)
+    return reached if larger else -reached
 
 
 def _suggest(trial: optuna.Trial, dimension: Dimension) -> Value:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from lightwell.core.errors import DataError
 from lightwell.core.files import read_json, write_table, write_text
 from lightwell.core.findings import Estimate, Findings
+from lightwell.fleet.finished import FinishedCell, finished_cells
 from lightwell.fleet.latex import latex
-from lightwell.fleet.published import Protocol, beside
+from lightwell.fleet.published import beside
+from lightwell.fleet.record import read_record
 from lightwell.report import Cell, Table, markdown
 from lightwell.report.names import clean
 from lightwell.report.tables import format_value
@@ -46,7 +45,6 @@ MEASURES = {
         "cpu_seconds.training",
     ),
 }
-_OWN_AXES = ("data", "split", "method", "seed")
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,8 @@ class Row:
     data, family, method : str
         Where it was measured. ``softmax beside difair`` is the baseline trained in the same run.
     variant : str
-        Values of further axes of the grid, such as ``training.epochs 5``.
+        Values of further axes of the grid, such as ``training.epochs 5``, and of whatever else parts these
+        cells from others of the same name.
     measure : str
         Name of the finding.
     values : mapping of str to tuple of float
@@ -69,8 +68,8 @@ class Row:
         What it is.
     higher_is_better : bool or None
         Its direction.
-    protocol : Protocol
-        What a published value must share to stand beside it.
+    settings : mapping
+        Of one of its cells; they share all that the numbers depend on.
 
     Examples
     --------
@@ -88,7 +87,7 @@ class Row:
     nulls: tuple[float, ...] = ()
     null_name: str = ""
     higher_is_better: bool | None = True
-    protocol: Protocol = field(default_factory=lambda: Protocol("", 0, whole=True))
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def per_split(self) -> dict[str, float]:
@@ -144,30 +143,6 @@ class _Key(NamedTuple):
     measure: str
 
 
-class FinishedCell(NamedTuple):
-    """A finished cell of a fleet; ``variant`` tells the values of further axes."""
-
-    folder: Path
-    settings: Mapping[str, Any]
-    fingerprint: str
-    split: str
-    variant: str
-
-
-def finished_cells(folder: Path) -> Iterator[FinishedCell]:
-    """Yield the finished cells of a fleet, in the order of the grid; see :func:`read_rows`."""
-    for entry in read_json(folder / "fleet.json")["cells"]:
-        place = folder / "cells" / entry["label"]
-        status = read_json(place / "run.json") if (place / "run.json").is_file() else {}
-        if status.get("status") != "finished":
-            continue
-        settings, data = _settings(place / "config.yaml"), status.get("data") or {}
-        # Where a study has no splits, its seeds stand in their place: what a mean is over.
-        split = str(data.get("split") or settings.get("split") or f"seed/{settings.get('seed', 0)}")
-        variant = ", ".join(f"{k} {v}" for k, v in entry["axes"].items() if k not in _OWN_AXES)
-        yield FinishedCell(place, settings, str(data.get("fingerprint")), split, variant)
-
-
 def read_rows(folder: Path) -> list[Row]:
     """Read the finished cells of a fleet.
 
@@ -186,10 +161,10 @@ def read_rows(folder: Path) -> list[Row]:
     DataError
         If this is no folder of a fleet, or a cell cannot be read.
     """
-    wanted = MEASURES.get(read_json(folder / "fleet.json").get("study"))
-    found: dict[_Key, list[tuple[str, Estimate, Protocol]]] = {}
+    wanted = MEASURES.get(read_record(folder)["study"])
+    found: dict[_Key, list[tuple[FinishedCell, Estimate]]] = {}
     for cell in finished_cells(folder):
-        data, own = str(cell.settings.get("data", "")), str(cell.settings.get("method", ""))
+        data, own = str(cell.settings.get("data", "")), cell.method
         baseline = _baseline(cell.folder)
         for estimate in Findings.read(cell.folder / "findings.json"):
             if wanted and not _is_wanted(estimate.name, wanted):
@@ -198,7 +173,7 @@ def read_rows(folder: Path) -> list[Row]:
             theirs = baseline and last == baseline
             method, measure = (f"{baseline} beside {own}", head) if theirs else (own, estimate.name)
             key = _Key(data, cell.split.partition("/")[0], method, cell.variant, measure)
-            found.setdefault(key, []).append((cell.split, estimate, Protocol.of(cell.settings)))
+            found.setdefault(key, []).append((cell, estimate))
     groups = list(dict.fromkeys(key[:-1] for key in found))  # a baseline's numbers stand together
     return [_row(key, found[key]) for key in sorted(found, key=lambda key: groups.index(key[:-1]))]
 
@@ -207,32 +182,24 @@ def _is_wanted(name: str, wanted: Iterable[str]) -> bool:
     return any(name == measure or name.startswith(f"{measure}.") for measure in wanted)
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise DataError("these settings cannot be read", where=path, got=error) from error
-    return settings if isinstance(settings, dict) else {}
-
-
 def _baseline(run: Path) -> str:
     """Return the name of the baseline trained beside the method; its findings end in it."""
     config = run / "baseline" / "model" / "config.json"
     return str(read_json(config).get("method")) if config.is_file() else ""
 
 
-def _row(key: _Key, found: Sequence[tuple[str, Estimate, Protocol]]) -> Row:
+def _row(key: _Key, found: Sequence[tuple[FinishedCell, Estimate]]) -> Row:
     values: dict[str, tuple[float, ...]] = {}
-    for split, estimate, _ in found:
-        values[split] = (*values.get(split, ()), estimate.value)
-    nulls = [estimate.null for _, estimate, _ in found if estimate.null is not None]
+    for cell, estimate in found:
+        values[cell.split] = (*values.get(cell.split, ()), estimate.value)
+    nulls = [estimate.null for _, estimate in found if estimate.null is not None]
     return Row(
         *key,
         values=values,
         nulls=tuple(null.value for null in nulls),
         null_name=nulls[0].name if nulls else "",
         higher_is_better=found[0][1].higher_is_better,
-        protocol=Protocol.common([protocol for _, _, protocol in found]),
+        settings=found[0][0].settings,
     )
 
 
@@ -246,7 +213,7 @@ def write_tables(folder: Path, rows: Sequence[Row], notes: Sequence[str] = ()) -
     rows : sequence of Row
         The table.
     notes : sequence of str
-        What to know of the splits; written below the table.
+        What to know of the splits and settings; written below the table.
     """
     splits = _split_columns(rows)
     columns = ["data", "family", "method", "variant", "measure", "mean", "std over splits", "splits"]
@@ -261,7 +228,7 @@ def write_tables(folder: Path, rows: Sequence[Row], notes: Sequence[str] = ()) -
 
 
 def _csv_row(row: Row, splits: Sequence[str]) -> list[object]:
-    stands = beside(row.method, row.measure, row.data, row.values, row.protocol)
+    stands = beside(row.method, row.measure, row.data, row.values, row.settings)
     numbers = [row.mean, row.std, row.n_splits, row.n_seeds, row.std_of_seeds]
     per_split = [row.per_split.get(_full(row, split)) for split in splits]
     cells = [row.data, row.family, row.method, row.variant, row.measure, *numbers, *per_split]
@@ -285,7 +252,7 @@ def readable_table(rows: Sequence[Row], caption: str = "") -> Table:
     columns += [*splits, "null", "published"]
     lines = []
     for row in rows:
-        stands = beside(row.method, row.measure, row.data, row.values, row.protocol)
+        stands = beside(row.method, row.measure, row.data, row.values, row.settings)
         spread = f"{format_value(row.mean)} ± {format_value(row.std)}"
         known = [row.data, row.family, row.method, *[row.variant] * variants, row.measure]
         n = f"{row.n_splits} × {row.n_seeds}"

@@ -1,10 +1,9 @@
 """Metrics: arrays in, numbers out. NumPy, SciPy and scikit-learn only; no model, no torch."""
 
 from lightwell.metrics.bootstrap import estimate, share_estimate
-from lightwell.metrics.borrowing import Borrowing, borrowing
 from lightwell.metrics.curves import Curve, oscr_curve, roc_curve
-from lightwell.metrics.estimates import auroc_difference, one_to_one_estimates, open_set_estimates
-from lightwell.metrics.labels import accuracy, inside_share, macro_f1, one_to_one, openness
+from lightwell.metrics.evidence_clusters import Borrowing, borrowing
+from lightwell.metrics.labels import accuracy, macro_f1, one_to_one, openness
 from lightwell.metrics.open_set import (
     aupr_in,
     aupr_out,
@@ -16,6 +15,7 @@ from lightwell.metrics.open_set import (
     inverted,
     oscr,
 )
+from lightwell.metrics.open_set_intervals import auroc_difference, one_to_one_estimates, open_set_estimates
 from lightwell.metrics.probe import Probe, linear_probe
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "estimate",
     "fpr95_known_positive",
     "fpr95_unknown_positive",
-    "inside_share",
     "inverted",
     "linear_probe",
     "macro_f1",

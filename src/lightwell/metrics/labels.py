@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.seeds import generator
-from lightwell.metrics.checks import Ints, as_floats, as_labels, as_mask, both_groups, same_length
+from lightwell.metrics.checks import Ints, as_labels, as_mask, both_groups, same_length
 
 
 def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
@@ -117,44 +117,6 @@ def openness(n_train: int, n_test: int, n_target: int) -> float:
             got={"n_train": n_train, "n_test": n_test, "n_target": n_target},
         )
     return 1.0 - math.sqrt(2 * n_train / (n_test + n_target))
-
-
-def inside_share(distances: ArrayLike, radius: float) -> float:
-    """Share of known examples that lie within the sphere of their true class (surface included).
-
-    Fit for choosing a model, since it needs no unknowns. Wrong to use as a sign of rejection: nearly
-    all unknowns lie inside some sphere too.
-
-    Parameters
-    ----------
-    distances : array, shape (n,)
-        Euclidean distance of each known example to the anchor of its true class, >= 0.
-    radius : float
-        Radius of the spheres, > 0.
-
-    Returns
-    -------
-    float
-        In [0, 1], higher is better.
-
-    Raises
-    ------
-    DataError
-        If a distance is negative or not finite, or there is none.
-    ConfigError
-        If the radius is not a number above 0.
-
-    Examples
-    --------
-    >>> inside_share([1.0, 2.0, 3.0], radius=2.0)
-    0.6666666666666666
-    """
-    lengths = as_floats(distances, "distances")
-    if not radius > 0:
-        raise ConfigError("a sphere needs a radius", where="radius", expected="> 0", got=radius)
-    if lengths.min() < 0:
-        raise DataError("a distance is negative", where="distances", expected=">= 0", got=lengths.min())
-    return float((lengths <= radius).mean())
 
 
 def one_to_one(unknown: ArrayLike, seed: int) -> Ints:

@@ -168,13 +168,15 @@ def detection_accuracy(scores: ArrayLike, unknown: ArrayLike) -> float:
     return float(sort_scores(scores, unknown).ladder().detection_accuracy())
 
 
-def inverted(auroc_value: float) -> str | None:
+def inverted(auroc_value: float, high: float | None = None) -> str | None:
     """Say what to suspect where an AUROC is below chance.
 
     Parameters
     ----------
     auroc_value : float
-        An AUROC; pass the upper end of its interval to stay silent about mere noise.
+        An AUROC.
+    high : float, optional
+        Upper end of its interval: where that is not below chance, the value may be mere noise.
 
     Returns
     -------
@@ -183,10 +185,10 @@ def inverted(auroc_value: float) -> str | None:
 
     Examples
     --------
-    >>> inverted(0.9) is None, inverted(0.1)[:22]
-    (True, 'AUROC 0.100 lies below')
+    >>> inverted(0.1)[:22], inverted(0.4, high=0.6) is None
+    ('AUROC 0.100 lies below', True)
     """
-    if auroc_value >= 0.5:
+    if (auroc_value if high is None else high) >= 0.5:
         return None
     return (
         f"AUROC {auroc_value:.3f} lies below chance: either the sign of the score is turned (larger must mean"

@@ -73,8 +73,8 @@ class Anchors:
         """
         if codes.ndim != 2 or codes.shape[1] != self.width:
             raise DataError("codes do not fit the anchors", expected=f"(n, {self.width})", got=codes.shape)
-        blocks = codes.astype(np.float64).reshape(len(codes), self.n_classes, self.n_features)
-        return np.asarray(blocks)
+        table = np.asarray(codes, dtype=np.float64)
+        return table.reshape(len(codes), self.n_classes, self.n_features)
 
     def block_sums(self, codes: NDArray[Any]) -> Floats:
         """Return the evidence S_c for each class, shape (n, K)."""
@@ -87,6 +87,6 @@ class Anchors:
         the largest block sum.
         """
         sums = self.block_sums(codes)
-        norms = np.square(codes.astype(np.float64)).sum(axis=1, keepdims=True)
+        norms = np.square(np.asarray(codes, dtype=np.float64)).sum(axis=1, keepdims=True)
         distances = norms - 2 * self.value * sums + self.n_features * self.value**2
         return np.asarray(np.maximum(distances, 0.0))

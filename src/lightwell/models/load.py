@@ -1,4 +1,4 @@
-"""A model by name: a saved one of ours, or a module of anyone's."""
+"""A network that a user names, as a command line does: a folder that ``saved`` reads, or anyone's module."""
 
 from __future__ import annotations
 

@@ -84,8 +84,8 @@ class Signature:
 class Model(LightningModule):
     """An encoder that can be trained by any Lightning ``Trainer``, and is a plain module after.
 
-    Subclasses set ``info`` and give ``forward``, ``losses`` and ``axes``. Images enter as float B×C×H×W in
-    [0, 1]; standardisation happens inside.
+    Subclasses set ``info`` and give ``forward``, ``losses`` and ``axes``; ``_build`` makes their layers.
+    Images enter as float B×C×H×W in [0, 1]; standardisation happens inside.
 
     Parameters
     ----------
@@ -109,6 +109,8 @@ class Model(LightningModule):
     """Unknown scores that suit this model, the default first."""
     anchors: Anchors | None = None
     """Geometry of the codes, where class blocks have one."""
+    default_optimizer: ClassVar[OptimizerSettings] = OptimizerSettings()
+    """How the weights move where nothing is said."""
 
     input_mean: Tensor
     input_std: Tensor
@@ -119,9 +121,13 @@ class Model(LightningModule):
         super().__init__()
         self.signature = signature
         self.settings = self.Settings() if settings is None else settings
-        self.optimizer_settings = optimizer or OptimizerSettings()
+        self.optimizer_settings = optimizer or self.default_optimizer
         self.register_buffer("input_mean", torch.tensor(signature.mean).view(1, -1, 1, 1))
         self.register_buffer("input_std", torch.tensor(signature.std).view(1, -1, 1, 1))
+        self._build()
+
+    def _build(self) -> None:
+        """Make the layers, once signature and settings are there."""
 
     @property
     def n_classes(self) -> int:
@@ -178,14 +184,14 @@ class Model(LightningModule):
         return self.total(self.losses(*batch), len(batch[0]), batch_idx)
 
     def total(self, terms: dict[str, Tensor], batch_size: int, batch_idx: int) -> Tensor:
-        """Return the sum of loss terms of a training step, and log each under its own name.
-
-        Raises
-        ------
-        TrainingDiverged
-            If a term is not finite.
-        """
+        """Return the sum of loss terms of a training step and log each, as :func:`logged_sum` does."""
         return logged_sum(self, terms, batch_size, batch_idx)
+
+    def _move(self, optimizer: Any, loss: Tensor) -> None:
+        """Take a step of one of several optimisers, without slopes that other losses left in its weights."""
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
 
     def validation_step(self, batch: tuple[Tensor, ...], _batch_idx: int) -> None:
         """Log the terms and measures of held-out images."""

@@ -1,4 +1,4 @@
-"""A saved model: a folder of JSON and safetensors with checksums, never a pickle."""
+"""A saved model: a folder of JSON and safetensors with checksums, never a pickle (any name: ``load``)."""
 
 from __future__ import annotations
 

@@ -12,9 +12,11 @@ from typing import Any, ClassVar, Self
 from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.files import read_json
 from lightwell.core.findings import Findings
+from lightwell.core.imports import import_named
 from lightwell.data import Dataset
 from lightwell.report import Figure, Page
 from lightwell.studies.configure import configure, to_yaml
+from lightwell.studies.validation import folds
 from lightwell.training.run import Run
 
 
@@ -24,6 +26,8 @@ class Study(ABC):
 
     Attributes
     ----------
+    report : str
+        ``module:function`` that makes the page of a run folder.
     commands : mapping of str to str
         Words that may follow the study's name on the command line in place of settings, each with its
         ``module:function``, which takes the words after it and returns the exit status.
@@ -39,6 +43,7 @@ class Study(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    report: ClassVar[str]
     default_preset: ClassVar[str] = "small"
     commands: ClassVar[Mapping[str, str]] = {}
     stages: ClassVar[tuple[str, ...]] = ()
@@ -55,10 +60,42 @@ class Study(ABC):
             A data set of the user's own in place of the one the settings name.
         """
 
-    @staticmethod
-    @abstractmethod
-    def page(folder: Path) -> Page:
+    @property
+    def objective(self) -> str:
+        """Finding that a search over settings goes by where none is named; empty for none."""
+        return ""
+
+    def choosing(self, n_folds: int, seed: int, held_out: int | None = None) -> list[tuple[Self, Dataset]]:
+        """Return studies with data whose "test" numbers may choose settings: training examples alone.
+
+        Parameters
+        ----------
+        n_folds : int
+            How many.
+        seed : int
+            Fixes how the training part is cut; not the seed of the training.
+        held_out : int, optional
+            Classes that each fold leaves out, in a study about unseen classes.
+
+        Raises
+        ------
+        ConfigError
+            If this study cannot be judged so.
+        """
+        if held_out is not None:
+            raise ConfigError("no class is left out in this study", where="held-out classes", got=held_out)
+        judged, training = self._judged()
+        return [(judged, fold) for fold in folds(training, n_folds, seed)]
+
+    def _judged(self) -> tuple[Self, Dataset]:
+        """Return the study as a search runs it, and the examples it may see."""
+        raise ConfigError("this study cannot be judged without its test examples", where=self.name)
+
+    @classmethod
+    def page(cls, folder: Path) -> Page:
         """Build the report from what :meth:`run` stored, without any model."""
+        made: Page = import_named(cls.report, "report")(folder)
+        return made
 
     @staticmethod
     def side_by_side(runs: Mapping[str, Sequence[Path]]) -> list[Figure]:
@@ -77,9 +114,13 @@ class Study(ABC):
         """Name of the run folder that these settings get by default."""
         return self.name
 
-    def _named(self, words: str, *, plain: bool, safe: str = "-_") -> str:
-        """Return words as the name of a folder; other settings than plain ones add a hash of them."""
-        if not plain:
+    def _named(self, words: str, *, safe: str = "-_", **told: Any) -> str:
+        """Return words as the name of a folder, with a hash of what else is not the default preset.
+
+        The settings that the words tell are given by name; of a path, which they tell in part, its stem.
+        """
+        plain = all(getattr(self, name) == value for name, value in told.items())
+        if not plain or self != self.from_preset(**told):
             unseeded: dict[str, Any] = {"seed": 0}
             words += "_" + sha256(replace(self, **unseeded).to_yaml().encode()).hexdigest()[:6]
         return "".join(c if c.isalnum() or c in safe else "-" for c in words)

@@ -13,7 +13,7 @@ import yaml
 
 from lightwell.core.errors import DataError
 from lightwell.core.findings import Findings
-from lightwell.report import Note, Table
+from lightwell.report import Figure, Note, Table, figures
 from lightwell.training.history import read_history
 from lightwell.training.run import read_status
 
@@ -111,6 +111,12 @@ class Finished:
         """Return what a training logged, by name: of the run itself, or of a folder in it."""
         rows = read_history(self.folder.joinpath(*path, "metrics.csv"))
         return {key: [float(row[key]) for row in rows] for key in rows[0] if key not in _NO_CURVES}
+
+    def training(self, caption: str, of: str = "", *path: str) -> Figure:
+        """Return the curves of a training by name: of the run itself, or of a folder in it."""
+        name, said = (f"training_{of}", f" of {of}") if of else ("training", "")
+        drawn = figures.training_curves(self.curves(*path))
+        return Figure(name, drawn, caption, f"Curves of the loss terms{said} by epoch.")
 
 
 def _name(cell: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lightwell.core.errors import ConfigError
+from lightwell.models.ranges import check_ranges
 
 Tracker = Literal["tensorboard", "wandb", "mlflow"]
 
@@ -55,19 +55,5 @@ class TrainingSettings:
     logger: tuple[Tracker, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("epochs", 1),
-            ("batch_size", 1),
-            ("devices", 1),
-            ("threads", 1),
-            ("clip_gradient", 0),
-            ("patience", 0),
-        ):
-            value = getattr(self, name)
-            if value is not None and not value >= least:
-                raise ConfigError(
-                    "setting is out of range",
-                    where=f"training.{name}",
-                    expected=f"{least} or more",
-                    got=value,
-                )
+        counts = "epochs batch_size devices" + (" threads" if self.threads is not None else "")
+        check_ranges("training", self, least="clip_gradient patience", counts=counts)

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from lightwell.core.errors import DataError
 from lightwell.core.findings import Estimate, Null
-from lightwell.explain.asking import as_scores, check_batch, encode
 from lightwell.explain.borrowed import Encoder, borrowed
+from lightwell.explain.inputs import as_scores, check_batch, encode
 from lightwell.explain.targets import Pair, SelfSimilarity, Target
 from lightwell.metrics.bootstrap import estimate
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from lightwell.core.errors import ConfigError
 from lightwell.core.findings import Estimate, Null
-from lightwell.explain.asking import as_scores, check_batch, encode, keys_of
 from lightwell.explain.borrowed import Encoder, borrowed
 from lightwell.explain.features.baselines import Baseline, baseline_for
+from lightwell.explain.inputs import as_scores, check_batch, encode, keys_of
 from lightwell.explain.targets import Target
 from lightwell.metrics.attribution import (
     SHARES,

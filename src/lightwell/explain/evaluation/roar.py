@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from lightwell.core.errors import ConfigError, DataError
-from lightwell.explain.asking import as_scores, check_batch
 from lightwell.explain.features.baselines import Baseline, baseline_for
+from lightwell.explain.inputs import as_scores, check_batch
 from lightwell.metrics.attribution import removal_masks, removed_counts
 
 Floats = NDArray[np.float32]

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from lightwell.core.errors import ConfigError
 from lightwell.core.seeds import generator, keyed_uniforms, torch_generator
-from lightwell.explain.asking import Explainer, as_scores, check_batch, encode, keys_of
 from lightwell.explain.borrowed import Encoder, as_codes, borrowed, networks_of
 from lightwell.explain.evaluation.agreement import image_pearson, sizes
 from lightwell.explain.features.baselines import Baseline, baseline_for
+from lightwell.explain.inputs import Explainer, as_scores, check_batch, encode, keys_of
 from lightwell.explain.targets import SelfSimilarity, Target
 
 Floats = NDArray[np.float64]

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from lightwell.core.errors import ConfigError, DataError, nearest
-from lightwell.explain.asking import readable
 from lightwell.explain.borrowed import borrowed
 from lightwell.explain.examples.result import check_inputs
+from lightwell.explain.inputs import readable
 from lightwell.models.capabilities import Decodes
 
 Loss = Callable[[nn.Module, Tensor], Tensor]

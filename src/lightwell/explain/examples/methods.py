@@ -58,25 +58,17 @@ def _method(
     return ExampleMethod(record, find, reads)
 
 
-_ARXIV = "https://arxiv.org/abs/"
-_LF = ("Label-Free Explainability for Unsupervised Models", "ICML", 2022, f"{_ARXIV}2203.01928")
-_TRACIN = (
-    "Estimating Training Data Influence by Tracing Gradient Descent",
-    "NeurIPS",
-    2020,
-    f"{_ARXIV}2002.08484",
+def _paper(title: str, venue: str, year: int, arxiv: str) -> tuple[str, str, int, str]:
+    return title, venue, year, f"https://arxiv.org/abs/{arxiv}"
+
+
+_LF = _paper("Label-Free Explainability for Unsupervised Models", "ICML", 2022, "2203.01928")
+_TRACIN = _paper(
+    "Estimating Training Data Influence by Tracing Gradient Descent", "NeurIPS", 2020, "2002.08484"
 )
-_INFLUENCE = (
-    "Understanding Black-box Predictions via Influence Functions",
-    "ICML",
-    2017,
-    f"{_ARXIV}1703.04730",
-)
-_SIMPLEX = (
-    "Explaining Latent Representations with a Corpus of Examples",
-    "NeurIPS",
-    2021,
-    f"{_ARXIV}2110.15355",
+_INFLUENCE = _paper("Understanding Black-box Predictions via Influence Functions", "ICML", 2017, "1703.04730")
+_SIMPLEX = _paper(
+    "Explaining Latent Representations with a Corpus of Examples", "NeurIPS", 2021, "2110.15355"
 )
 _FACT = (
     "[Re] Label-Free Explainability for Unsupervised Models", "ReScience C", 2023,

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightwell.core.errors import ConfigError, DataError
-from lightwell.explain.asking import encode
 from lightwell.explain.borrowed import Encoder, borrowed
 from lightwell.explain.examples.result import ExampleImportance, check_inputs
+from lightwell.explain.inputs import encode
 
 Kernel = Literal["gaussian", "inverse_square", "negative_distance", "cosine"]
 SAME = 1e-6
@@ -102,7 +102,7 @@ def cosine_knn(
 
 
 def encoded(encoder: Encoder, inputs: Tensor, max_rows: int) -> Tensor:
-    """Return the codes of inputs by :func:`lightwell.explain.asking.encode`, the encoder borrowed for it."""
+    """Return the codes of inputs by :func:`lightwell.explain.inputs.encode`, the encoder borrowed for it."""
     with borrowed(encoder) as ask:
         return encode(ask, inputs, max_rows)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightwell.core.errors import DataError
-from lightwell.explain.asking import check_rows
+from lightwell.explain.inputs import check_rows
 
 POSITIONS = np.zeros(0, np.int64)
 """Stands for 0 .. n - 1 until the scores are known."""

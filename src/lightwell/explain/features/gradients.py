@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lightwell.core.errors import ConfigError, DataError, nearest
-from lightwell.core.seeds import keyed_uniforms
-from lightwell.explain.features.legacy import published_gradient_shap
+from lightwell.core.seeds import global_seed, keyed_uniforms
 from lightwell.explain.features.question import Answer, Question, RunningMean, keyed_normals
 
 LADDER = (8, 16, 32, 64)
@@ -100,7 +99,7 @@ def gradient_shap(question: Question, draws: int = 20, legacy_pairing: bool = Fa
         Places an example, at least 2; the published experiments took 5.
     legacy_pairing : bool
         Whether to pair anchors and baselines wrongly, as the published code did
-        (:func:`lightwell.explain.features.legacy.published_gradient_shap`).
+        (:func:`published_gradient_shap`).
 
     Raises
     ------
@@ -114,6 +113,35 @@ def gradient_shap(question: Question, draws: int = 20, legacy_pairing: bool = Fa
     places = torch.from_numpy(along.copy()).to(question.inputs)
     way = question.inputs - question.baselines
     return _mean_slope(question, draws, lambda draw: question.baselines + places[draw] * way, way)
+
+
+def published_gradient_shap(question: Question, draws: int) -> Tensor:
+    """Return gradient SHAP with the pairing of the published code (Crabbé, van der Schaar 2022).
+
+    For comparison only: captum lays its rows example by example, the published wrapper repeats the anchors
+    batch by batch, so that a row meets the anchor of another example; and captum draws a row of the baselines
+    at random, so that an image is compared with the blurred copy of another. Both depend on the batch: give
+    one published batch at a time, with ``max_rows`` no smaller than it. All draws go through the encoder at
+    once, as they did.
+
+    Parameters
+    ----------
+    question : Question
+        One batch.
+    draws : int
+        Places an example; 5 as published.
+    """
+    from captum.attr import GradientShap
+
+    def mispaired(rows: Tensor) -> Tensor:
+        value: Tensor = question.scored(rows, question.anchors.repeat(len(rows) // len(question), 1))
+        return value
+
+    with global_seed(question.seed, "gradient_shap", "legacy"):
+        made: Tensor = GradientShap(mispaired).attribute(
+            question.leaf(), question.baselines, n_samples=draws, stdevs=0.0
+        )
+    return made
 
 
 def smooth_grad(question: Question, draws: int = 20, spread: float = 0.15) -> Answer:

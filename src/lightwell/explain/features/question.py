@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from lightwell.core.errors import DataError
 from lightwell.core.seeds import keyed_uniforms
-from lightwell.explain.asking import Keys
 from lightwell.explain.borrowed import Encoder, as_codes
+from lightwell.explain.inputs import Keys
 from lightwell.explain.targets import Target
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightwell.core.errors import ConfigError
-from lightwell.explain.asking import check_batch, check_slope, encode
 from lightwell.explain.borrowed import Encoder, borrowed
 from lightwell.explain.features.baselines import Baseline, baseline_for
+from lightwell.explain.inputs import check_batch, check_slope, encode
 
 
 def unit_saliency(

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from lightwell.core.errors import ConfigError
 from lightwell.core.seeds import generator, torch_generator
-from lightwell.explain.asking import check_batch, check_slope, encode
 from lightwell.explain.borrowed import Encoder, borrowed
+from lightwell.explain.inputs import check_batch, check_slope, encode
 from lightwell.explain.targets import Target
 
 

@@ -19,7 +19,6 @@ from lightwell.metrics.clustering.gate import GateState, active_clusters, gate_i
 from lightwell.metrics.clustering.internal import (
     calinski_harabasz,
     davies_bouldin,
-    internal_scores,
     silhouette,
 )
 from lightwell.metrics.clustering.matching import (
@@ -53,7 +52,6 @@ __all__ = [
     "gate_information",
     "gate_state",
     "gmm_clusters",
-    "internal_scores",
     "kmeans_clusters",
     "matched_gaussian",
     "matched_random",

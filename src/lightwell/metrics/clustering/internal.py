@@ -76,21 +76,6 @@ def calinski_harabasz(points: ArrayLike, labels: ArrayLike) -> float:
     return _defined(calinski_harabasz_score, points, labels)
 
 
-def internal_scores(points: ArrayLike, labels: ArrayLike) -> dict[str, float]:
-    """Return all three by the names of their functions, which see :func:`silhouette` for their arrays.
-
-    Examples
-    --------
-    >>> list(internal_scores([[0.0], [1.0]], [0, 0]).items())[0]
-    ('silhouette', nan)
-    """
-    return {
-        "silhouette": silhouette(points, labels),
-        "davies_bouldin": davies_bouldin(points, labels),
-        "calinski_harabasz": calinski_harabasz(points, labels),
-    }
-
-
 def _defined(score: Callable[[Floats, Ints], float], points: ArrayLike, labels: ArrayLike) -> float:
     import sklearn
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

@@ -5,9 +5,7 @@ positive class of two.
 """
 
 from lightwell.metrics.generation.ambiguity import (
-    BalanceMass,
     acd,
-    balance_and_mass,
     band_share,
     confusion_distance,
     hubris,
@@ -26,7 +24,6 @@ from lightwell.metrics.generation.selective import RiskCoverage, risk_coverage
 from lightwell.metrics.generation.speckle import high_frequency_share, isolated_pixels
 
 __all__ = [
-    "BalanceMass",
     "DensityCoverage",
     "Gaussian",
     "KernelDistance",
@@ -34,7 +31,6 @@ __all__ = [
     "PrecisionRecall",
     "RiskCoverage",
     "acd",
-    "balance_and_mass",
     "band_share",
     "confusion_distance",
     "density_coverage",

@@ -7,25 +7,14 @@ images from adversarial speckle: read them beside a measure of realism.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.metrics.checks import Floats, Mask, as_floats
-from lightwell.metrics.distances import as_rows
 
 _EDGE = 1e-7  # single precision's 0.6 lies above 0.6
-_TINY = 1e-12  # a probability of 0 has no logarithm
-
-
-class BalanceMass(NamedTuple):
-    """How unequal the classes are, and how much probability lies elsewhere, shape (n,), in nats."""
-
-    balance: Floats
-    mass: Floats
 
 
 def confusion_distance(p: ArrayLike) -> Floats:
@@ -116,59 +105,13 @@ def hubris(p: ArrayLike) -> float:
     return max(-math.expm1(-gap / (math.log(2) - 0.5)), 0.0)
 
 
-def balance_and_mass(probabilities: ArrayLike, classes: Sequence[int]) -> BalanceMass:
-    """Split the divergence of even odds on some of K classes from the classifier's into two terms.
-
-    With k classes S and m their mass, balance = -ln k - mean over S of ln(pᵢ / m) and mass = -ln m, both at
-    least 0; their sum is KL(even on S ‖ p). For two classes balance is -½ ln(4 q (1 - q)), q = pᵢ / m.
-
-    Parameters
-    ----------
-    probabilities : array, shape (n, K)
-        Of each class, in [0, 1]; rows sum to at most 1. Each counts as 1e-12 or more.
-    classes : sequence of int
-        Two columns or more, none twice.
-
-    Raises
-    ------
-    DataError
-        If these are not probabilities.
-    ConfigError
-        If the classes are not such columns.
-
-    Examples
-    --------
-    >>> found = balance_and_mass([[0.25, 0.25, 0.5]], classes=[0, 1])
-    >>> found.balance.round(3).tolist(), found.mass.round(3).tolist()
-    ([0.0], [0.693])
-    """
-    table = as_rows(probabilities, "probabilities")
-    if table.min() < 0 or table.sum(axis=1).max() > 1.001:
-        raise _no_probabilities(f"values {table.min():.3g} .. {table.max():.3g}")
-    if len(set(classes)) < max(2, len(classes)) or not 0 <= min(classes) <= max(classes) < table.shape[1]:
-        raise ConfigError(
-            "these classes cannot be asked about",
-            where="classes",
-            expected=f"two or more different ones of 0 .. {table.shape[1] - 1}",
-            got=list(classes),
-        )
-    chosen = np.maximum(table[:, list(classes)], _TINY)
-    mass = chosen.sum(axis=1)
-    balance = -math.log(len(classes)) - np.log(chosen / mass[:, None]).mean(axis=1)
-    return BalanceMass(np.maximum(balance, 0), np.maximum(-np.log(mass), 0))
-
-
 def _probabilities(p: ArrayLike) -> Floats:
     values = as_floats(p, "p")
     if values.min() < 0 or values.max() > 1:
-        raise _no_probabilities(f"{values.min():.3g} .. {values.max():.3g}")
+        raise DataError(
+            "these are not probabilities",
+            expected="numbers in 0 .. 1",
+            got=f"{values.min():.3g} .. {values.max():.3g}",
+            fix="Pass the sigmoid or softmax, not the logits.",
+        )
     return values
-
-
-def _no_probabilities(got: str) -> DataError:
-    return DataError(
-        "these are not probabilities",
-        expected="numbers in 0 .. 1, the classes of one example summing to at most 1",
-        got=got,
-        fix="Pass the sigmoid or softmax, not the logits.",
-    )

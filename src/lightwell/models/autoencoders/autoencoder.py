@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,6 @@ from lightwell.core.axes import Axis
 from lightwell.core.method import MethodInfo
 from lightwell.models.body import LatentEncoder
 from lightwell.models.model import Model, Signature
-from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.ranges import check_ranges
 from lightwell.nets.decoders import build_decoder
 from lightwell.nets.pairs import PAIRED, RecurrentEncoder
@@ -87,13 +86,11 @@ class Autoencoder(Model):
     fields: tuple[str, ...] = ()
     settings: AutoencoderSettings
 
-    def __init__(
-        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
-    ) -> None:
-        super().__init__(signature, settings, optimizer)
-        s, network = self.settings, signature.network
+    def _build(self) -> None:
+        s, signature = self.settings, self.signature
         self.encoder = _encoder(signature, s.latents)
-        name = s.decoder or (network if network in PAIRED and not signature.encoder else "light")
+        paired = signature.network in PAIRED and not signature.encoder
+        name = s.decoder or (signature.network if paired else "light")
         self.decoder = build_decoder(name, s.latents, signature.image_shape)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,7 @@ from lightwell.core.method import MethodInfo
 from lightwell.core.seeds import torch_generator
 from lightwell.models.autoencoders.views import random_views
 from lightwell.models.body import body_of
-from lightwell.models.model import Model, Signature
-from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.model import Model
 from lightwell.models.ranges import check_ranges
 
 
@@ -61,6 +60,7 @@ class Simclr(Model):
 
     Examples
     --------
+    >>> from lightwell.models.model import Signature
     >>> model = Simclr(Signature((), (32, 32, 3), "resnet8", (0.5,) * 3, (0.25,) * 3))
     >>> model(torch.rand(2, 3, 32, 32)).shape
     torch.Size([2, 64])
@@ -88,16 +88,13 @@ class Simclr(Model):
     fields: tuple[str, ...] = ()
     settings: SimclrSettings
 
-    def __init__(
-        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
-    ) -> None:
-        if signature.image_shape[1] == 1:
+    def _build(self) -> None:
+        if self.signature.image_shape[1] == 1:
             raise ConfigError(
                 "the views of SimCLR are of images", where="simclr", expected="images", got="series"
             )
-        super().__init__(signature, settings, optimizer)
         s = self.settings
-        self.body = body_of(signature)
+        self.body = body_of(self.signature)
         self.projector = nn.Sequential(
             nn.Linear(self.body.out_channels, s.hidden), nn.ReLU(), nn.Linear(s.hidden, s.projection)
         )

@@ -14,7 +14,7 @@ from lightwell.core.axes import Axis
 from lightwell.core.errors import ConfigError, DataError, nearest
 from lightwell.core.method import MethodInfo
 from lightwell.core.seeds import generator
-from lightwell.models.model import Model, Signature, evaluating, scheduled
+from lightwell.models.model import Model, evaluating, scheduled
 from lightwell.models.optimizer import OptimizerSettings
 from lightwell.models.ranges import check_ranges
 from lightwell.nets.convnets import check_count
@@ -95,6 +95,7 @@ class Gan(Model):
 
     Examples
     --------
+    >>> from lightwell.models.model import Signature
     >>> gan = Gan(Signature((), (28, 28, 1)))
     >>> gan.sample(3, seed=0).shape, gan(torch.rand(2, 1, 28, 28)).shape
     (torch.Size([3, 1, 28, 28]), torch.Size([2, 3136]))
@@ -118,17 +119,15 @@ class Gan(Model):
     )
     Settings = GanSettings
     fields: tuple[str, ...] = ()
+    default_optimizer = ADAM
     settings: GanSettings
 
-    def __init__(
-        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
-    ) -> None:
-        super().__init__(signature, settings, optimizer or ADAM)
+    def _build(self) -> None:
         s = self.settings
         self.generator, self.discriminator = build_gan(
             s.architecture,
             s.noise_size,
-            signature.image_shape,
+            self.signature.image_shape,
             generator_filters=s.generator_filters,
             discriminator_filters=s.discriminator_filters,
             blocks=s.blocks,
@@ -238,11 +237,6 @@ class Gan(Model):
         for schedule in cast("list[Any]", self.lr_schedulers()):
             schedule.step()
         return loss.detach()
-
-    def _move(self, optimizer: Any, loss: Tensor) -> None:
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
 
     def configure_optimizers(self) -> Any:
         """Return the optimisers of discriminator and generator with their schedules."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,7 @@ from lightwell.core.axes import Axis
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
-from lightwell.models.model import Model, Signature, check_labels
-from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.model import Model, check_labels
 from lightwell.models.ranges import check_ranges
 
 
@@ -59,6 +58,7 @@ class Subject(Model):
 
     Examples
     --------
+    >>> from lightwell.models.model import Signature
     >>> model = Subject(Signature(("one", "seven"), (28, 28, 1), mean=(0.5,), std=(0.5,)))
     >>> codes = model(torch.rand(3, 1, 28, 28))
     >>> codes.shape, model.logits(codes).shape  # 98 codes a filter
@@ -82,16 +82,10 @@ class Subject(Model):
     criterion = "cross_entropy"
     settings: SubjectSettings
 
-    def __init__(
-        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
-    ) -> None:
-        super().__init__(signature, settings, optimizer)
+    def _build(self) -> None:
+        s, signature, n = self.settings, self.signature, self.n_classes
         height, width, channels = signature.image_shape
-        n, filters, convolves = (
-            signature.n_classes,
-            self.settings.filters,
-            self.settings.architecture == "cnn",
-        )
+        convolves = s.architecture == "cnn"
         if n < 2:
             raise ConfigError("a classifier needs two known classes or more", where="class_names",
                               got=signature.class_names)  # fmt: skip
@@ -101,10 +95,10 @@ class Subject(Model):
         if convolves and min(height, width) < 4:
             raise ConfigError("images are too small to be pooled twice", where="subject",
                               expected="4×4 or more", got=f"{height}×{width}")  # fmt: skip
-        self.embed = _convolutions(channels, filters) if convolves else nn.Sequential(
-            nn.Flatten(), nn.Linear(height * width * channels, filters)
+        self.embed = _convolutions(channels, s.filters) if convolves else nn.Sequential(
+            nn.Flatten(), nn.Linear(height * width * channels, s.filters)
         )  # fmt: skip
-        self.width = 2 * filters * (height // 4) * (width // 4) if convolves else filters
+        self.width = 2 * s.filters * (height // 4) * (width // 4) if convolves else s.filters
         self.last = nn.Linear(self.width, 1 if n == 2 else n)
 
     @property

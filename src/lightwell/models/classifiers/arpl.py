@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lightwell.core.axes import Axis
-from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
 from lightwell.models.classifiers.classifier import Classifier
-from lightwell.models.model import Signature
-from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.ranges import check_ranges
+from lightwell.models.scorers import and_generic
 from lightwell.nets import Head, PooledHead
 from lightwell.nets.dual_norm import for_others, with_dual_norms
 from lightwell.nets.gan.arpl import Discriminator, Generator
@@ -54,17 +53,13 @@ class ArplSettings:
     gan_lr: float = 2e-4
 
     def __post_init__(self) -> None:
-        checks = {
-            "features": (self.features >= 1, "1 or more"),
-            "margin_weight": (self.margin_weight >= 0, "0 or more"),
-            "confusing_weight": (self.confusing_weight >= 0, "0 or more"),
-            "noise_size": (self.noise_size >= 1, "1 or more"),
-            "gan_lr": (self.gan_lr > 0, "above 0"),
-        }
-        for name, (holds, wanted) in checks.items():
-            if not holds:
-                got = getattr(self, name)
-                raise ConfigError("setting is out of range", where=f"arpl.{name}", expected=wanted, got=got)
+        check_ranges(
+            "arpl",
+            self,
+            above="gan_lr",
+            least="margin_weight confusing_weight",
+            counts="features noise_size",
+        )
 
 
 class Arpl(Classifier):
@@ -80,6 +75,7 @@ class Arpl(Classifier):
 
     Examples
     --------
+    >>> from lightwell.models.model import Signature
     >>> model = Arpl(Signature(("cat", "dog"), (28, 28, 1)))
     >>> codes = model(torch.rand(3, 1, 28, 28))
     >>> codes.shape, model.logits(codes).shape
@@ -103,16 +99,11 @@ class Arpl(Classifier):
         ),
     )
     Settings = ArplSettings
-    scores = ("mls", "msp", "energy", "knn")
+    scores = and_generic("mls")
     settings: ArplSettings
 
-    def __init__(
-        self,
-        signature: Signature,
-        settings: ArplSettings | None = None,
-        optimizer: OptimizerSettings | None = None,
-    ) -> None:
-        super().__init__(signature, settings, optimizer)
+    def _build(self) -> None:
+        super()._build()
         s = self.settings
         self.head = (
             PooledHead(self.body_channels, s.features, "leaky_relu") if s.head == "bottleneck" else Head()
@@ -122,8 +113,8 @@ class Arpl(Classifier):
         self.margin = nn.Parameter(torch.zeros(()))
         if s.confusing_samples:
             with_dual_norms(self.body)
-            self.generator = Generator(s.noise_size, signature.image_shape)
-            self.discriminator = Discriminator(signature.image_shape)
+            self.generator = Generator(s.noise_size, self.signature.image_shape)
+            self.discriminator = Discriminator(self.signature.image_shape)
             self.automatic_optimization = False
 
     @property
@@ -179,12 +170,6 @@ class Arpl(Classifier):
         self._move(classifier, loss)
         cast("Any", self.lr_schedulers()).step()
         return loss.detach()
-
-    def _move(self, optimizer: Any, loss: Tensor) -> None:
-        # Slopes that other losses left in these weights are dropped first.
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
 
     def main_parameters(self) -> list[nn.Parameter]:
         """Return all weights but those of generator and discriminator."""

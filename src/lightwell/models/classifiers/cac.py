@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
 from lightwell.models.classifiers.linear import LinearClassifier
-from lightwell.models.model import Signature
-from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.ranges import check_ranges
+from lightwell.models.scorers import and_generic
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,7 @@ class CacSettings:
     features: int = 30
 
     def __post_init__(self) -> None:
-        checks = {
-            "anchor": (self.anchor > 0, "above 0"),
-            "anchor_weight": (self.anchor_weight >= 0, "0 or more"),
-            "features": (self.features >= 1, "1 or more"),
-        }
-        for name, (holds, wanted) in checks.items():
-            if not holds:
-                got = getattr(self, name)
-                raise ConfigError("setting is out of range", where=f"cac.{name}", expected=wanted, got=got)
+        check_ranges("cac", self, above="anchor", least="anchor_weight", counts="features")
 
 
 class Cac(LinearClassifier):
@@ -59,6 +50,7 @@ class Cac(LinearClassifier):
 
     Examples
     --------
+    >>> from lightwell.models.model import Signature
     >>> model = Cac(Signature(("cat", "dog"), (28, 28, 1)))
     >>> codes = model(torch.rand(3, 1, 28, 28))
     >>> codes.shape, model.distances(codes).shape
@@ -82,18 +74,13 @@ class Cac(LinearClassifier):
         ),
     )
     Settings = CacSettings
-    scores = ("cac", "cac_corrected", "mls", "mahalanobis", "knn")
+    scores = and_generic("cac", "cac_corrected", "mls")
     settings: CacSettings
     has_bias = True
     anchor_rows: Tensor
 
-    def __init__(
-        self,
-        signature: Signature,
-        settings: CacSettings | None = None,
-        optimizer: OptimizerSettings | None = None,
-    ) -> None:
-        super().__init__(signature, settings, optimizer)
+    def _build(self) -> None:
+        super()._build()
         anchors = self.settings.anchor * torch.eye(self.n_classes)
         self.register_buffer("anchor_rows", anchors, persistent=False)
 

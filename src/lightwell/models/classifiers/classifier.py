@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, cast
+from typing import cast
 
 from torch import Tensor
 
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError
 from lightwell.models.body import body_of
-from lightwell.models.model import Model, Signature, check_labels
-from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.model import Model, check_labels
 from lightwell.nets import Head
 
 
 class Classifier(Model):
     """A model of the known classes whose codes are pooled feature maps.
 
-    Subclasses build ``self.head`` in their constructor, and give ``losses``, ``logits``, ``axes`` and
+    Subclasses make ``self.head`` in ``_build``, after the body, and give ``losses``, ``logits``, ``axes`` and
     ``scores``.
 
     Raises
@@ -29,15 +28,14 @@ class Classifier(Model):
 
     head: Head
 
-    def __init__(
-        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
-    ) -> None:
-        if signature.n_classes < 2:
+    def _build(self) -> None:
+        if self.n_classes < 2:
             raise ConfigError(
-                "a classifier needs two known classes or more", where="class_names", got=signature.class_names
+                "a classifier needs two known classes or more",
+                where="class_names",
+                got=self.signature.class_names,
             )
-        super().__init__(signature, settings, optimizer)
-        self.body = body_of(signature)
+        self.body = body_of(self.signature)
 
     @property
     def body_channels(self) -> int:

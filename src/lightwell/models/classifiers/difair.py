@@ -22,8 +22,8 @@ from lightwell.core.seeds import generator
 from lightwell.models.anchors import Anchors
 from lightwell.models.classifiers.classifier import Classifier
 from lightwell.models.classifiers.penalties import activation_correlation, correlation_penalty, std_penalty
-from lightwell.models.model import Signature
-from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.ranges import check_ranges
+from lightwell.models.scorers import and_generic
 from lightwell.nets import PooledHead
 from lightwell.nets.heads import Activation
 
@@ -97,22 +97,6 @@ class DifairSettings:
     noise_images: int = 0
 
     def __post_init__(self) -> None:
-        positive = ("features", "anchor", "radius_ratio", "std_target")
-        weights = (
-            "pull",
-            "tuplet_weight",
-            "correlation_weight",
-            "decorrelation_weight",
-            "std_weight",
-            "reconstruction_weight",
-        )
-        for name in (*positive, *weights, "noise_images"):
-            value = getattr(self, name)
-            if value < 0 or (name in positive and value == 0):
-                wanted = "above 0" if name in positive else "0 or more"
-                raise ConfigError(
-                    "setting is out of range", where=f"difair.{name}", expected=wanted, got=value
-                )
         if not self.radius_ratio < 1:
             raise ConfigError(
                 "setting is out of range: a sphere would reach the anchors of other classes",
@@ -120,6 +104,13 @@ class DifairSettings:
                 expected="above 0 and below 1",
                 got=self.radius_ratio,
             )
+        check_ranges(
+            "difair",
+            self,
+            above="features anchor radius_ratio std_target",
+            least="pull tuplet_weight correlation_weight decorrelation_weight std_weight "
+            "reconstruction_weight noise_images",
+        )
 
 
 class Difair(Classifier):
@@ -127,6 +118,7 @@ class Difair(Classifier):
 
     Examples
     --------
+    >>> from lightwell.models.model import Signature
     >>> model = Difair(Signature(("cat", "dog"), (28, 28, 1)))
     >>> [axis.name for axis in model.axes], model.axes[1].indices
     (['cat', 'dog'], (5, 6, 7, 8, 9))
@@ -154,33 +146,19 @@ class Difair(Classifier):
     )
     Settings = DifairSettings
     # First the one that was ahead on folds of pseudo-unknown classes.
-    scores = (
-        "mahalanobis",
-        "relative_block_sum",
-        "one_sided",
-        "block_sum",
-        "distance",
-        "mos",
-        "class_means",
-        "knn",
-    )
+    scores = and_generic("mahalanobis", "relative_block_sum", "one_sided", "block_sum", "distance", "mos")
     anchors: Anchors
     settings: DifairSettings
     head: PooledHead
     anchor_rows: Tensor
 
-    def __init__(
-        self,
-        signature: Signature,
-        settings: DifairSettings | None = None,
-        optimizer: OptimizerSettings | None = None,
-    ) -> None:
-        super().__init__(signature, settings, optimizer)
+    def _build(self) -> None:
+        super()._build()
         s = self.settings
-        self.anchors = Anchors(signature.n_classes, s.features, s.anchor)
+        self.anchors = Anchors(self.n_classes, s.features, s.anchor)
         self.head = PooledHead(self.body_channels, self.anchors.width, s.activation, s.batch_norm)
         # One row more than classes: the anchor of noise is the origin.
-        rows = torch.zeros(signature.n_classes + 1, self.anchors.width)
+        rows = torch.zeros(self.n_classes + 1, self.anchors.width)
         rows[:-1] = torch.from_numpy(self.anchors.matrix())
         self.register_buffer("anchor_rows", rows, persistent=False)
         if s.reconstruction_weight:

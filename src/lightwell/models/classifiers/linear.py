@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 from torch import Tensor
 
 from lightwell.core.axes import Axis
 from lightwell.models.classifiers.classifier import Classifier
-from lightwell.models.model import Signature
-from lightwell.models.optimizer import OptimizerSettings
 from lightwell.nets import BottleneckLinear, PooledLinear
 
 
@@ -24,10 +22,8 @@ class LinearClassifier(Classifier):
     """Whether the linear layer has a bias."""
     head: BottleneckLinear | PooledLinear
 
-    def __init__(
-        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
-    ) -> None:
-        super().__init__(signature, settings, optimizer)
+    def _build(self) -> None:
+        super()._build()
         s = self.settings
         if s.head == "linear":
             self.head = PooledLinear(self.body_channels, self.n_classes, bias=self.has_bias)

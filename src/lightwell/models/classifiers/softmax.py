@@ -11,6 +11,8 @@ from torch.nn import functional
 from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
 from lightwell.models.classifiers.linear import LinearClassifier
+from lightwell.models.ranges import check_ranges
+from lightwell.models.scorers import and_generic
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,7 @@ class SoftmaxSettings:
     smoothing_over: Literal["all", "others"] = "all"
 
     def __post_init__(self) -> None:
-        if self.features < 1:
-            raise ConfigError(
-                "setting is out of range", where="softmax.features", expected="1 or more", got=self.features
-            )
+        check_ranges("softmax", self, counts="features")
         if not 0 <= self.label_smoothing < 1:
             raise ConfigError(
                 "setting is out of range",
@@ -79,7 +78,7 @@ class Softmax(LinearClassifier):
         not_for=("reading what a single dimension means: its axes are opaque",),
     )
     Settings = SoftmaxSettings
-    scores = ("msp", "mls", "energy", "openmax", "mahalanobis", "knn")
+    scores = and_generic("msp")
     settings: SoftmaxSettings
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,7 @@ from lightwell.core.errors import ConfigError
 from lightwell.core.method import MethodInfo
 from lightwell.models.body import LatentEncoder
 from lightwell.models.concepts.concept_head import check_concepts, concept_axes, concept_error, contrast
-from lightwell.models.model import Model, Signature, check_labels
-from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.model import Model, check_labels
 from lightwell.models.ranges import check_ranges
 from lightwell.nets.encoders import draw_weights
 
@@ -62,6 +61,7 @@ class Cbnm(Model):
 
     Examples
     --------
+    >>> from lightwell.models.model import Signature
     >>> from lightwell.core.concepts import Concept
     >>> model = Cbnm(Signature(("a", "b"), (32, 32, 1), "light32", concepts=(Concept("round", "binary"),)))
     >>> codes = model(torch.rand(2, 1, 32, 32))
@@ -90,17 +90,15 @@ class Cbnm(Model):
     fields = ("labels", "concepts")
     settings: CbnmSettings
 
-    def __init__(
-        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
-    ) -> None:
-        if signature.n_classes < 2 or not signature.concepts:
+    def _build(self) -> None:
+        signature = self.signature
+        if self.n_classes < 2 or not signature.concepts:
             raise ConfigError(
                 "a concept bottleneck needs two classes or more, and concepts",
                 where="signature",
-                got=f"{signature.n_classes} classes, {len(signature.concepts)} concepts",
+                got=f"{self.n_classes} classes, {len(signature.concepts)} concepts",
                 fix="Train it on a data set that declares concepts.",
             )
-        super().__init__(signature, settings, optimizer)
         width = signature.n_concept_columns
         self.encoder = LatentEncoder(signature, width)
         self.classifier = nn.Linear(width, self.n_classes, bias=False).apply(draw_weights)

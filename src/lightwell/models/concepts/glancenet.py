@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,9 +17,9 @@ from lightwell.models.concepts.class_prior import ClassPrior
 from lightwell.models.concepts.concept_head import check_concepts, concept_axes, concept_error, contrast
 from lightwell.models.concepts.vae import Posterior, Vae, VaeSettings
 from lightwell.models.concepts.vae_terms import parse_terms
-from lightwell.models.model import Signature, check_labels
-from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.model import check_labels
 from lightwell.models.ranges import check_ranges
+from lightwell.models.scorers import and_generic
 from lightwell.nets.encoders import draw_weights
 
 _WITHOUT_CONCEPTS = 10
@@ -110,6 +110,7 @@ class GlanceNet(Vae):
 
     Examples
     --------
+    >>> from lightwell.models.model import Signature
     >>> import torch
     >>> from lightwell.core.concepts import Concept
     >>> concepts = (Concept("shape", "categorical", 3), Concept("size", "continuous"))
@@ -137,18 +138,16 @@ class GlanceNet(Vae):
     )
     Settings = GlanceNetSettings
     criterion = "supervised"
-    scores: tuple[str, ...] = ("reconstruction", "prototype_distance", "class_means", "msp", "mls", "energy")
+    scores: tuple[str, ...] = and_generic("reconstruction", "prototype_distance", "class_means")
     settings: GlanceNetSettings
 
-    def __init__(
-        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
-    ) -> None:
-        if signature.n_classes < 2:
+    def _build(self) -> None:
+        if self.n_classes < 2:
             raise ConfigError(
-                "this model needs two classes or more", where="class_names", got=signature.class_names
+                "this model needs two classes or more", where="class_names", got=self.signature.class_names
             )
-        super().__init__(signature, settings, optimizer)
-        s, n_columns = self.settings, signature.n_concept_columns
+        super()._build()
+        s, n_columns = self.settings, self.signature.n_concept_columns
         if not n_columns <= self.n_latents or s.class_latents > self.n_latents:
             raise ConfigError(
                 "too few latents",

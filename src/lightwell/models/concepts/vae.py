@@ -23,8 +23,7 @@ from lightwell.models.concepts.vae_terms import (
     shuffled,
     total_correlation,
 )
-from lightwell.models.model import Model, Signature
-from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.model import Model
 from lightwell.models.ranges import check_ranges
 from lightwell.nets.decoders import build_decoder
 from lightwell.nets.encoders import draw_weights
@@ -105,6 +104,7 @@ class Vae(Model):
 
     Examples
     --------
+    >>> from lightwell.models.model import Signature
     >>> model = Vae(Signature((), (32, 32, 1), "light32"), VaeSettings(latents=7, beta=4.0))
     >>> codes = model(torch.rand(3, 1, 32, 32))
     >>> codes.shape, model.decode(codes).shape
@@ -131,13 +131,10 @@ class Vae(Model):
     fields: tuple[str, ...] = ()
     settings: VaeSettings
 
-    def __init__(
-        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
-    ) -> None:
-        super().__init__(signature, settings, optimizer)
+    def _build(self) -> None:
         s = self.settings
-        self.encoder = LatentEncoder(signature, 2 * self.n_latents)
-        self.decoder = build_decoder(s.decoder, self.n_latents, signature.image_shape)
+        self.encoder = LatentEncoder(self.signature, 2 * self.n_latents)
+        self.decoder = build_decoder(s.decoder, self.n_latents, self.signature.image_shape)
         self.terms = parse_terms(s.terms)
         if "factor" in self.terms:
             self.discriminator = _discriminator(self.n_latents, s.discriminator_width)
@@ -264,11 +261,6 @@ class Vae(Model):
         self._move(discriminator, self.total({"discriminator": error}, len(batch[0]), batch_idx))
         cast("Any", self.lr_schedulers()).step()
         return loss.detach()
-
-    def _move(self, optimizer: Any, loss: Tensor) -> None:
-        optimizer.zero_grad()  # slopes that the other's loss left in these weights are dropped first
-        self.manual_backward(loss)
-        optimizer.step()
 
     def main_parameters(self) -> list[nn.Parameter]:
         """Return all weights but those of the discriminator."""

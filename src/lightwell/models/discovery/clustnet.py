@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,7 @@ from lightwell.models.body import LatentEncoder
 from lightwell.models.discovery.cells import Cells
 from lightwell.models.discovery.gates import choose, route
 from lightwell.models.discovery.settings import ClustNetSettings
-from lightwell.models.model import Model, Signature, check_labels
-from lightwell.models.optimizer import OptimizerSettings
+from lightwell.models.model import Model, check_labels
 from lightwell.nets.decoders import build_decoder
 from lightwell.nets.encoders import linear_layers
 from lightwell.nets.experts import ExpertConv, expert_layers
@@ -36,6 +35,7 @@ class ClustNet(Model):
 
     Examples
     --------
+    >>> from lightwell.models.model import Signature
     >>> model = ClustNet(Signature(("low", "high"), (28, 28, 1), "tiny"), ClustNetSettings(subclasses=3))
     >>> codes = model(torch.rand(4, 1, 28, 28))
     >>> codes.shape, model.logits(codes).shape, model.experts_of(codes).shape
@@ -66,19 +66,16 @@ class ClustNet(Model):
     expected: Tensor
     usage: Tensor
 
-    def __init__(
-        self, signature: Signature, settings: Any = None, optimizer: OptimizerSettings | None = None
-    ) -> None:
-        if signature.n_classes < 2:
+    def _build(self) -> None:
+        s, signature = self.settings, self.signature
+        if self.n_classes < 2:
             raise ConfigError(
                 "discovery needs two coarse classes or more: with one there is nothing to tell apart",
                 where="class_names",
                 got=signature.class_names,
             )
-        super().__init__(signature, settings, optimizer)
-        s = self.settings
         layout = Cells.of(s.subclasses, s.sizes, signature.class_names)
-        self.layout, k, classes = layout, layout.n_experts, signature.n_classes
+        self.layout, k, classes = layout, layout.n_experts, self.n_classes
         self.register_buffer("cells", torch.tensor(layout.exists))
         sizes = torch.tensor(layout.sizes, dtype=torch.float32)
         over_all = s.balance_over == "all"

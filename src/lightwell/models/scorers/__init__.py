@@ -28,6 +28,7 @@ from lightwell.models.scorers.openmax import OpenMax
 from lightwell.models.scorers.own import PrototypeDistance, Reconstruction
 
 __all__ = [
+    "GENERIC",
     "SCORERS",
     "AnchorClusters",
     "BlockSum",
@@ -46,6 +47,7 @@ __all__ = [
     "Reconstruction",
     "RelativeBlockSum",
     "Scorer",
+    "and_generic",
     "make_scorer",
 ]
 
@@ -70,6 +72,20 @@ SCORERS: dict[str, type[Scorer]] = {
         PrototypeDistance,
     )
 }
+
+GENERIC = ("msp", "mls", "energy", "openmax", "mahalanobis", "knn", "class_means")
+"""Those that read any classifier's logits or codes."""
+
+
+def and_generic(*own: str) -> tuple[str, ...]:
+    """Return the scores of a classifier: its own, the default first, then those any classifier has.
+
+    Examples
+    --------
+    >>> and_generic("cac", "mls")
+    ('cac', 'mls', 'msp', 'energy', 'openmax', 'mahalanobis', 'knn', 'class_means')
+    """
+    return tuple(dict.fromkeys((*own, *GENERIC)))
 
 
 def make_scorer(name: str, anchors: Anchors | None = None, **settings: float) -> Scorer:

@@ -1,7 +1,7 @@
 """Figures of a report: arrays in, a Matplotlib figure out, without pyplot or global settings."""
 
 from lightwell.report.figures.along import along
-from lightwell.report.figures.cards import Card, card_sheet, image_card, image_sheet
+from lightwell.report.figures.cards import Card, card_sheet, image_sheet
 from lightwell.report.figures.clusters import pattern_maps, stability_by_k
 from lightwell.report.figures.curves import oscr, roc, score_histograms, training_curves
 from lightwell.report.figures.explanations import local_explanations
@@ -20,7 +20,7 @@ from lightwell.report.figures.search import heat_map, importance, parallel_coord
 from lightwell.report.figures.spreads import spread
 from lightwell.report.figures.trade_offs import trade_off
 from lightwell.report.figures.undecided import output_histograms, reject_option, sheet_by_output
-from lightwell.report.figures.violins import class_violins
+from lightwell.report.figures.violins import class_violins, dimension_violins
 
 __all__ = [
     "Card",
@@ -33,9 +33,9 @@ __all__ = [
     "cluster_sheet",
     "code_map",
     "confusion_matrix",
+    "dimension_violins",
     "filter_correlation",
     "heat_map",
-    "image_card",
     "image_grid",
     "image_sheet",
     "importance",

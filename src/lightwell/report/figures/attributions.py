@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
-
-Floats = NDArray[np.float64]
+from lightwell.report.figures.checks import Floats, finite, images_of
 
 # Blue against, orange for, and nothing where there is nothing, so that the grey image shows through.
 SIGNED = LinearSegmentedColormap.from_list(
@@ -53,7 +52,8 @@ def overlays(images: ArrayLike, maps: Mapping[str, ArrayLike], titles: Sequence[
     >>> [axes.get_title() for axes in figure.axes[:2]], figure.axes[2].get_ylabel()
     (['image', 'saliency'], 'dog')
     """
-    pictures, scores = as_images(images), {name: np.asarray(m, np.float64) for name, m in maps.items()}
+    pictures = images_of(images, "not images to draw on", "m, H, W", some=True)
+    scores = {name: np.asarray(m, np.float64) for name, m in maps.items()}
     for name, found in scores.items():
         _check(found, pictures.shape[:3], name)
     if not scores or len(titles) not in (0, len(pictures)):
@@ -236,19 +236,6 @@ def agreement_matrix(values: ArrayLike, names: Sequence[str], errors: ArrayLike 
     return figure
 
 
-def as_images(images: ArrayLike) -> NDArray[np.uint8]:
-    """Return images (m, H, W, 1 or 3) of uint8; refuse anything else."""
-    array = np.asarray(images)
-    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] not in (1, 3) or not array.size:
-        raise DataError(
-            "not images to draw on",
-            where="images",
-            expected="uint8 of shape (m, H, W, 1 or 3)",
-            got=f"{array.dtype} of shape {array.shape}",
-        )
-    return array
-
-
 def show_image(axes: Axes, image: NDArray[np.uint8], *, faint: bool = False) -> None:
     """Show an image without a frame; a faint one leaves room for colours upon it."""
     grey = image.shape[2] == 1
@@ -267,5 +254,4 @@ def of_range(scores: Floats) -> Floats:
 def _check(array: Floats, shape: tuple[int, ...], where: str) -> None:
     if array.shape != shape or not array.size:
         raise DataError("these arrays do not belong together", where=where, expected=shape, got=array.shape)
-    if not np.isfinite(array).all():
-        raise DataError("a figure needs finite numbers", where=where, got="NaN or infinity")
+    finite(array, where)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
+from lightwell.report.figures.checks import images_of
 
 _BEST = 6  # classes whose blocks a card shows
 _BARS = 5
@@ -38,8 +39,8 @@ class Card:
     mean_code : array, shape (K, k)
         Mean code of the predicted class, on the same scale.
     evidence : mapping of str to float
-        Additive parts of the squared unknown score, each >= 0: missing and excess own evidence, foreign
-        evidence by class.
+        Additive parts of the squared distance to the anchor, each >= 0: missing and excess own evidence,
+        foreign evidence by class.
     maps : mapping of str to array, shape (h, w)
         Where in the image a class's block was active. The predicted class and, of the others, the one with
         the largest sum are drawn.
@@ -91,13 +92,7 @@ class Card:
     true_mean_code: NDArray[np.floating[Any]] | None = None
 
     def __post_init__(self) -> None:
-        if self.image.ndim != 3 or self.image.shape[2] not in (1, 3) or self.image.dtype != np.uint8:
-            raise DataError(
-                "not an image for a card",
-                where="Card.image",
-                expected="uint8 of shape (height, width, 1 or 3)",
-                got=f"{self.image.dtype} of shape {self.image.shape}",
-            )
+        images_of(self.image, "not an image for a card", "height, width", "Card.image")
         shapes = {code.shape for code in self.codes}
         if self.code.ndim != 2 or len(shapes) > 1 or len(self.code) != len(self.class_names):
             raise DataError(
@@ -120,23 +115,6 @@ class Card:
         return f"{decision}: {self.reason}" if self.reason else decision
 
 
-def image_card(card: Card) -> Figure:
-    """Draw one card.
-
-    Parameters
-    ----------
-    card : Card
-        The example.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The image, its evidence, its code beside the mean codes of the predicted and of the true class, and
-        where the predicted and the strongest other block were active.
-    """
-    return card_sheet([card])
-
-
 def card_sheet(cards: Sequence[Card]) -> Figure:
     """Draw several cards below each other.
 
@@ -148,7 +126,8 @@ def card_sheet(cards: Sequence[Card]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One row a card, each as :func:`image_card` draws it.
+        One row a card: the image, its evidence, its code beside the mean codes of the predicted and of the
+        true class, and where the predicted and the strongest other block were active.
 
     Raises
     ------
@@ -263,7 +242,7 @@ def _show(axes: Axes, image: NDArray[np.uint8]) -> None:
 
 
 def _draw_evidence(axes: Axes, evidence: Mapping[str, float], tone: str) -> None:
-    """Draw the largest parts of the squared score as bars, the rest as one."""
+    """Draw the largest parts of the squared distance as bars, the rest as one."""
     total = math.fsum(evidence.values()) or 1.0
     ranked = sorted(evidence.items(), key=lambda item: -item[1])
     parts = ranked[:_BARS]
@@ -286,7 +265,7 @@ def _draw_evidence(axes: Axes, evidence: Mapping[str, float], tone: str) -> None
     style.ticks_for(axes.yaxis, style.labels([name for name, _ in parts], 20), size=8)
     axes.set(xlim=(0, 1.22), ylim=(max(len(parts), 3) - 0.5, -0.5), xticks=[])
     axes.spines["bottom"].set_visible(False)
-    _small_title(axes, "share of the squared score")
+    _small_title(axes, "share of the squared\ndistance to the anchor")
 
 
 def _draw_grid(

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
+from lightwell.report.figures.checks import Floats, finite
 
 Curve = tuple[ArrayLike, ArrayLike]
-Floats = NDArray[np.float64]
 
 
 def roc(curves: Mapping[str, Curve], values: Mapping[str, float] | None = None) -> Figure:
@@ -238,5 +238,5 @@ def _check_pair(first: NDArray[np.float64], second: NDArray[np.generic], where: 
             expected="two of one length >= 1",
             got=f"shapes {first.shape} and {second.shape}",
         )
-    if not (np.isfinite(first).all() and np.isfinite(second.astype(np.float64)).all()):
-        raise DataError("a figure needs finite numbers", where=where, got="NaN or infinity")
+    finite(first, where)
+    finite(second, where)

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
-from lightwell.report.figures.attributions import as_images, show_image
+from lightwell.report.figures.attributions import show_image
+from lightwell.report.figures.checks import images_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +144,8 @@ def pixels(inputs: ArrayLike) -> NDArray[np.uint8]:
     array = np.asarray(inputs, np.float64)
     if array.ndim != 4:
         raise DataError("no batch of images", where="inputs", expected="(m, C, H, W)", got=array.shape)
-    return as_images(np.rint(255 * array.clip(0, 1)).astype(np.uint8).transpose(0, 2, 3, 1))
+    images = np.rint(255 * array.clip(0, 1)).astype(np.uint8).transpose(0, 2, 3, 1)
+    return images_of(images, "not images to draw on", "m, H, W", some=True)
 
 
 def _show(axes: Axes, sample: Sample) -> None:
@@ -152,6 +154,6 @@ def _show(axes: Axes, sample: Sample) -> None:
         axes.plot(values, color=style.INK, linewidth=1.1)
         style.bare(axes)
     else:
-        show_image(axes, as_images(values[None])[0])
+        show_image(axes, images_of(values, "not images to draw on", "H, W"))
     text = style.label(sample.caption, 22) if sample.caption else ""
     axes.set_title(text, fontsize=8, color=style.INK, family=style.FONT, pad=3)

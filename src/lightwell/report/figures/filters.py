@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike, NDArray
 
-from lightwell.core.errors import DataError
 from lightwell.report.figures import style
+from lightwell.report.figures.checks import Floats, finite, table_of
 
 _MOST_CLASSES = 24
 _SIGNED = "RdBu_r"  # red above zero, blue below, white at it
 
-Floats = NDArray[np.float64]
-
 
 def class_filters(weights: ArrayLike, names: Sequence[str]) -> Figure:
-    """Draw the filters of each class, one row a class, averaged over input channels.
+    """Draw the filters of each class, one row a class: mean and norm over input channels.
 
     Parameters
     ----------
@@ -31,7 +29,8 @@ def class_filters(weights: ArrayLike, names: Sequence[str]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        All on one colour scale around 0: red above, blue below.
+        Left the means, on one colour scale around 0: red above, blue below. They cancel where signs differ.
+        Right the norms of the same filters, which do not: the root of the sum of squares.
 
     Raises
     ------
@@ -41,27 +40,37 @@ def class_filters(weights: ArrayLike, names: Sequence[str]) -> Figure:
     Examples
     --------
     >>> figure = class_filters(np.ones((2, 3, 4, 3, 3)), ["cat", "dog"])
-    >>> len(figure.axes) - 1, figure.axes[3].get_ylabel()
-    (6, 'dog')
+    >>> len(figure.axes) - 2, figure.axes[3].get_ylabel()
+    (12, 'dog')
     """
-    table = _checked(weights, names)[:_MOST_CLASSES].mean(axis=2)
+    table = _checked(weights, names)[:_MOST_CLASSES]
     classes, count = table.shape[:2]
+    means, norms = table.mean(axis=2), np.linalg.norm(table, axis=2)
     short = style.labels(names, 14)
-    reach = float(np.abs(table).max()) or 1.0
-    figure = style.new_figure(2.2 + 0.62 * count, 0.7 + 0.62 * classes)
-    grid = figure.subplots(classes, count, squeeze=False)
+    reach, top = float(np.abs(means).max()) or 1.0, float(norms.max()) or 1.0
+    figure = style.new_figure(3.4 + 1.24 * count, 0.7 + 0.62 * classes)
+    left, right = np.asarray(figure.subfigures(1, 2, width_ratios=(1.15, 1)), dtype=object)
+    grid = _draw_filters(left, means, _SIGNED, (-reach, reach), "mean weight")
+    _draw_filters(right, norms, style.HEAT, (0.0, top), "norm of the weights")
     for c in range(classes):
-        for feature in range(count):
-            axes = grid[c, feature]
-            image = axes.imshow(table[c, feature], cmap=_SIGNED, vmin=-reach, vmax=reach, aspect="auto")
-            axes.set_xticks([])
-            axes.set_yticks([])
-            axes.spines[:].set_color(style.GRID)
         grid[c, 0].set_ylabel(
             short[c], rotation=0, ha="right", va="center", fontsize=9, color=style.INK, family=style.FONT
         )
-    style.colour_bar(figure, image, grid.ravel().tolist(), "mean weight")
     return figure
+
+
+def _draw_filters(
+    part: SubFigure, table: Floats, colours: str, limits: tuple[float, float], said: str
+) -> NDArray[np.object_]:
+    """Draw a grid of filters on one colour scale and return its axes, one row a class."""
+    grid = part.subplots(*table.shape[:2], squeeze=False)
+    for axes, values in zip(grid.ravel(), table.reshape(-1, *table.shape[2:]), strict=True):
+        image = axes.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_color(style.GRID)
+    style.colour_bar(part, image, grid.ravel().tolist(), said)
+    return np.asarray(grid)
 
 
 def filter_correlation(weights: ArrayLike, names: Sequence[str]) -> Figure:
@@ -115,14 +124,5 @@ def filter_correlation(weights: ArrayLike, names: Sequence[str]) -> Figure:
 
 
 def _checked(weights: ArrayLike, names: Sequence[str]) -> Floats:
-    table = np.asarray(weights, dtype=np.float64)
-    if table.ndim != 5 or len(table) != len(names) or not table.size:
-        raise DataError(
-            "these are not filters by class",
-            where="weights",
-            expected=f"shape ({len(names)}, k, channels, height, width), not empty",
-            got=f"shape {table.shape}",
-        )
-    if not np.isfinite(table).all():
-        raise DataError("a figure needs finite numbers", where="weights", got="NaN or infinity")
-    return table
+    shape = (len(names), "k", "channels", "height", "width")
+    return finite(table_of(weights, shape, "these are not filters by class", "weights"), "weights")

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
+from lightwell.report.figures.checks import Images, images_of
 
 _INCH = 0.62  # a side of an image on paper
 _DPI = 110  # of a moving picture
-Images = NDArray[np.uint8]
+_MESSAGE = "not images for a grid"
 
 
 def image_grid(
@@ -46,8 +47,8 @@ def image_grid(
     >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
     ['input', 'rebuilt']
     """
-    figure, _ = _drawn(_checked(images, 5), row_names, column_names, title)
-    return figure
+    still = images_of(images, _MESSAGE, "rows, columns, H, W", some=True)
+    return _drawn(still, row_names, column_names, title)[0]
 
 
 def moving_grid(
@@ -78,7 +79,7 @@ def moving_grid(
     >>> len(frames), frames[0].dtype, frames[0].shape == frames[1].shape
     (2, dtype('uint8'), True)
     """
-    moving = _checked(images, 6)
+    moving = images_of(images, _MESSAGE, "frames, rows, columns, H, W", some=True)
     figure, shown = _drawn(moving[0], row_names, column_names, title)
     figure.set_dpi(_DPI)
     canvas: Any = figure.canvas  # of Agg: style.new_figure gives it one
@@ -90,18 +91,6 @@ def moving_grid(
         canvas.draw()
         frames.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     return tuple(frames)
-
-
-def _checked(images: ArrayLike, ndim: int) -> Images:
-    array = np.asarray(images)
-    if array.dtype != np.uint8 or array.ndim != ndim or array.shape[-1] not in (1, 3) or not array.size:
-        raise DataError(
-            "not images for a grid",
-            where="images",
-            expected=f"uint8, {ndim} axes, the last of 1 or 3 channels",
-            got=f"{array.dtype} of shape {array.shape}",
-        )
-    return array
 
 
 def _drawn(

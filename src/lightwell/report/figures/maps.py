@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
+from lightwell.report.figures.checks import Floats, finite
 
 _LEGEND = 24  # classes; more are coloured but not listed
-
-Floats = NDArray[np.float64]
 
 
 def code_map(
@@ -189,8 +188,7 @@ def _check(xy: Floats, owner: NDArray[np.integer[Any]], hollow: NDArray[np.bool_
             expected="shapes (n, 2), (n,) and (n,)",
             got=f"{xy.shape}, {owner.shape} and {hollow.shape}",
         )
-    if not np.isfinite(xy).all():
-        raise DataError("a figure needs finite numbers", where="points", got="NaN or infinity")
+    finite(xy, "points")
     if len(owner) and int(owner.max()) >= classes:
         raise DataError(
             "a label has no name", where="labels", expected=f"-1 to {classes - 1}", got=int(owner.max())

@@ -14,11 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
+from lightwell.report.figures.checks import Floats, finite, table_of
 
 _WITH_TEXT = 20  # rows or columns; above this a cell is too small for its number
 _MOST_PANELS = 24
-
-Floats = NDArray[np.float64]
 
 
 def confusion_matrix(
@@ -134,7 +133,7 @@ def class_similarity(mean_codes: ArrayLike, names: Sequence[str]) -> Figure:
     >>> [text.get_text() for text in figure.axes[1].texts]
     ['0.0', '5.0', '5.0', '0.0']
     """
-    means = _table(mean_codes, (len(names), None), "mean_codes")
+    means = _table(mean_codes, (len(names), "d"), "mean_codes")
     norms = np.linalg.norm(means, axis=1)
     scale = np.outer(norms, norms)
     cosine = np.divide(means @ means.T, scale, out=np.full_like(scale, np.nan), where=scale > 0)
@@ -233,20 +232,8 @@ def _block_means(values: Floats, short: list[str]) -> Figure:
     return figure
 
 
-def _table(values: ArrayLike, shape: tuple[int, int | None], where: str) -> Floats:
-    """Check that values are a finite table of this shape; ``None`` is any width."""
-    table = np.asarray(values, dtype=np.float64)
-    rows, columns = shape
-    if table.ndim != 2 or len(table) != rows or columns not in (None, table.shape[1]) or not table.size:
-        raise DataError(
-            "this table does not fit its names",
-            where=where,
-            expected=f"shape ({rows}, {'d' if columns is None else columns}), not empty",
-            got=f"shape {table.shape}",
-        )
-    if not np.isfinite(table).all():
-        raise DataError("a figure needs finite numbers", where=where, got="NaN or infinity")
-    return table
+def _table(values: ArrayLike, shape: tuple[int, int | str], where: str) -> Floats:
+    return finite(table_of(values, shape, "this table does not fit its names", where), where)
 
 
 def _size(rows: int, columns: int) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
+from lightwell.report.figures.checks import table_of
 
 _WITH_TEXT = 20
 
@@ -37,14 +38,7 @@ def cluster_patterns(shares: ArrayLike, counts: Sequence[int], names: Sequence[s
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['50', '50', '100', '0']
     """
-    table = np.asarray(shares, dtype=np.float64)
-    if table.shape != (len(counts), len(names)) or not table.size:
-        raise DataError(
-            "these shares do not fit their clusters",
-            where="shares",
-            expected=f"shape ({len(counts)}, {len(names)}), not empty",
-            got=f"shape {table.shape}",
-        )
+    table = table_of(shares, (len(counts), len(names)), "these shares do not fit their clusters", "shares")
     if not ((table >= 0) & (table <= 1 + 1e-9)).all():
         raise DataError("a share lies in [0, 1]", where="shares", got=f"{table.min()} to {table.max()}")
     figure = style.new_figure(min(2.9 + 0.55 * len(names), 11.0), 1.6 + 0.42 * len(counts))

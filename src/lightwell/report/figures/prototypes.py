@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
 from lightwell.report.figures.attributions import SIGNED, of_range
+from lightwell.report.figures.checks import images_of
 from lightwell.report.figures.clusters import cluster_name, labels_of
 from lightwell.report.figures.images import image_grid, tiled
-from lightwell.report.figures.undecided import evenly, in_band, outputs_of, pictures_of
+from lightwell.report.figures.undecided import evenly, in_band, outputs_of
 
 _CELL = 0.95  # a side of an image of the strip on paper
 _ABREAST = 8  # prototypes beside each other
@@ -76,7 +77,7 @@ def prototype_strip(
     >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
     ['prototype', 'nearest 7', 'p: cnn', 'p: mlp']
     """
-    pictures = pictures_of(images)
+    pictures = images_of(images)
     k = len(pictures)
     if not k:
         return _sentence("There is no prototype: no image was in the band, or no cluster was found.")
@@ -135,7 +136,7 @@ def cluster_sheet(images: ArrayLike, labels: ArrayLike, per_row: int = 14) -> Fi
     >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
     ['cluster 1 (n = 2)', 'noise (n = 1)']
     """
-    pictures = pictures_of(images)
+    pictures = images_of(images)
     owner = labels_of(labels, len(pictures), "labels")
     if per_row < 1:
         raise DataError("a row needs room for an image", where="per_row", expected=">= 1", got=per_row)
@@ -160,7 +161,7 @@ def _picture_rows(
     """Return the rows of images of a strip, in colour, and their names."""
     rows = [("prototype", pictures)]
     for name, images in neighbours.items():
-        near = pictures_of(images, name)
+        near = images_of(images, where=name)
         if near.shape != pictures.shape:
             raise DataError(
                 "each prototype needs a neighbour", where=name, expected=pictures.shape, got=near.shape

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
+from lightwell.report.figures.checks import Floats, finite
 
-Floats = NDArray[np.float64]
 _BINS = 6  # of a continuous setting in a heat map
 _MOST_CHOICES = 12  # different numbers that are still drawn as choices, not as a range
 _ROOM = 0.06  # of the height of an axis, between two marks
@@ -63,6 +63,7 @@ def parallel_coordinates(settings: Mapping[str, Sequence[object]], values: Array
             axes.annotate(
                 style.label(text, 14), (x, y), xytext=(3, 0), textcoords="offset points",
                 fontsize=8, color=style.INK, family=style.FONT, va="center",
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
             )  # fmt: skip
     style.dress(axes)
     axes.set_yticks([])
@@ -176,9 +177,7 @@ def _checked(settings: Mapping[str, Sequence[object]], values: ArrayLike) -> Flo
             expected="at least one trial, and one setting or more of each",
             got=f"{reached.size} values, settings {lengths}",
         )
-    if not np.isfinite(reached).all():
-        raise DataError("a figure needs finite numbers", where="values", got="NaN or infinity")
-    return reached
+    return finite(reached, "values")
 
 
 def _numbers(column: Sequence[object]) -> Floats | None:

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
+from lightwell.report.figures.checks import finite
 
 
 def spread(
@@ -43,8 +44,8 @@ def spread(
         raise DataError(
             "there is no spread to draw", where=measure, expected="a value for each row", got="none"
         )
-    if not all(np.isfinite(list(row.values())).all() for row in values.values()):
-        raise DataError("a figure needs finite numbers", where=measure, got="NaN or infinity")
+    for row in values.values():
+        finite(list(row.values()), measure)
     splits = list(dict.fromkeys(split for row in values.values() for split in row))
     figure = style.new_figure(7.2, 1.4 + 0.34 * len(values))
     axes = figure.subplots()

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.legend import Legend
 
 from lightwell.report.names import clean, shorten
@@ -138,7 +138,9 @@ def slant(axes: Axes, names: Sequence[str]) -> None:
         text.set_rotation_mode("default" if crowded else "anchor")
 
 
-def colour_bar(figure: Figure, image: ScalarMappable, axes: Axes | Sequence[Axes], text: str) -> None:
+def colour_bar(
+    figure: Figure | SubFigure, image: ScalarMappable, axes: Axes | Sequence[Axes], text: str
+) -> None:
     """Add the scale of an image's colours beside one plot or several."""
     bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
     bar.set_label(text, fontsize=9, color=QUIET, family=FONT)

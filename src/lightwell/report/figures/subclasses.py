@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
 from lightwell.report.figures.cards import image_sheet
+from lightwell.report.figures.checks import images_of
 from lightwell.report.figures.images import tiled
 
 _INCH = 0.6  # a side of an image of a cell on paper
@@ -62,7 +63,7 @@ class Cell:
 
     def __post_init__(self) -> None:
         for images in self.blocks:
-            _check_images(images, f"cell {self.name!r}")
+            images_of(images, "not images", "n, height, width", f"cell {self.name!r}")
 
     @property
     def blocks(self) -> tuple[Images, Images, Images]:
@@ -155,7 +156,7 @@ def cells_of(
     [('low / 0', 2), ('twos', 1)]
     """
     pictures, chances, side = np.asarray(images), np.asarray(gate, dtype=np.float64), np.asarray(coarse)
-    _check_images(pictures, "images")
+    images_of(pictures, "not images", "n, height, width", "images")
     if chances.ndim != 2 or not chances.shape[1] or not np.isfinite(chances).all():
         raise DataError("not gate probabilities", where="gate", expected="finite, (N, K)", got=chances.shape)
     _check_rows(len(pictures), gate=chances[:, 0], coarse=side, **({"fine": fine.labels} if fine else {}))
@@ -296,7 +297,7 @@ def misclassified(
     """
     pictures, chances = np.asarray(images), np.asarray(probabilities, dtype=np.float64)
     side, called = np.asarray(true), np.asarray(predicted)
-    _check_images(pictures, "images")
+    images_of(pictures, "not images", "n, height, width", "images")
     _check_rows(len(pictures), true=side, predicted=called, probabilities=chances, cells=cells)
     _check_numbers([*side, *called], len(coarse_names), "true, predicted")
     wrong = np.flatnonzero(side != called)
@@ -320,14 +321,6 @@ def misclassified(
     width, height = figure.get_size_inches()
     figure.set_size_inches(max(width, 5.4), 1.1 * height + 0.35)  # room for the title and second lines
     return figure
-
-
-def _check_images(images: NDArray[Any], where: str) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise DataError(
-            "not images", where=where, expected="uint8 of shape (n, height, width, 1 or 3)",
-            got=f"{images.dtype} of shape {images.shape}",
-        )  # fmt: skip
 
 
 def _check_rows(n: int, **arrays: ArrayLike) -> None:

@@ -13,10 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lightwell.core.errors import DataError
 from lightwell.report.figures import style
+from lightwell.report.figures.checks import Floats, Images, images_of
 from lightwell.report.figures.images import tiled
-
-Floats = NDArray[np.float64]
-Images = NDArray[np.uint8]
 
 BAND = "#f6e3c5"  # behind the outputs that count as undecided
 _INCH = 0.36  # a side of an image of the sheet on paper
@@ -61,7 +59,7 @@ def sheet_by_output(
     >>> [text.get_text() for text in figure.axes[0].texts][4:7]
     ['1\n33.3 %', '1\n33.3 %', 'none']
     """
-    pictures, outputs = pictures_of(images), outputs_of(p, "p")
+    pictures, outputs = images_of(images), outputs_of(p, "p")
     if len(outputs) != len(pictures):
         raise DataError("each image needs an output", where="p", expected=len(pictures), got=len(outputs))
     if min(per_bin, bins) < 1:
@@ -203,17 +201,6 @@ def reject_option(coverage: ArrayLike, curves: Mapping[str, ArrayLike]) -> Figur
     axes.set_ylim(bottom=0)
     style.legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
-
-
-def pictures_of(images: ArrayLike, where: str = "images") -> Images:
-    """Return images (n, H, W, 1 or 3) of uint8, of which there may be none; refuse anything else."""
-    array: NDArray[Any] = np.asarray(images)
-    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] not in (1, 3) or 0 in array.shape[1:]:
-        raise DataError(
-            "not images to draw", where=where, expected="uint8 of shape (n, H, W, 1 or 3)",
-            got=f"{array.dtype} of shape {array.shape}",
-        )  # fmt: skip
-    return array
 
 
 def in_band(p: Floats, width: float) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,16 +19,13 @@ from lightwell.core.seeds import derive
 from lightwell.metrics.generation import pick
 from lightwell.models.boundary.gan import Gan
 from lightwell.models.model import evaluating
-from lightwell.studies.ambiguity.looks import Eyes
+from lightwell.studies.ambiguity.eyes import Eyes
 from lightwell.studies.ambiguity.networks import Networks, place
 from lightwell.studies.ambiguity.parts import pixels
+from lightwell.studies.ambiguity.settings import CONTROL, AmbiguitySettings
 from lightwell.training.run import Run, log
 
-if TYPE_CHECKING:
-    from lightwell.studies.ambiguity.study import Ambiguity
-
 PLAIN = "step 1"
-CONTROL = "control"
 _ROWS = 256
 
 
@@ -86,7 +83,7 @@ def candidates(networks: Networks, eyes: Eyes) -> list[Candidate]:
     for start in study.start_epochs:
         guard = networks.gan(start)
         for rule in map(str, study.parsed_rules):
-            for epoch in networks.epochs("gasten", place(rule, start)):
+            for epoch in networks.epochs(place(rule, start)):
                 gan = networks.gasten(rule, start, epoch)
                 found.append(_measured(gan, rule, (start, epoch), guard, noise, eyes, study.band))
         log.info("measured all generators from epoch %d of step 1", start)
@@ -104,7 +101,7 @@ def _measured(
     return Candidate(rule, *when, **numbers)
 
 
-def picked(found: Sequence[Candidate], study: Ambiguity) -> list[Candidate]:
+def picked(found: Sequence[Candidate], study: AmbiguitySettings) -> list[Candidate]:
     """Return candidates with the efficient ones and the picked one marked; only pulled ones are picked."""
     pulled = [i for i, one in enumerate(found) if one.rule not in (PLAIN, CONTROL)]
 
@@ -140,7 +137,7 @@ def control_of(found: Sequence[Candidate], one: Candidate) -> Candidate | None:
     return next(alike, None)
 
 
-def _stored_noise(run: Run, gan: Gan, study: Ambiguity) -> Tensor:
+def _stored_noise(run: Run, gan: Gan, study: AmbiguitySettings) -> Tensor:
     """Return the noise that every candidate is measured on, drawn and written where it is not there yet."""
     path = run.path("noise.npz")
     if run.resume and path.is_file():

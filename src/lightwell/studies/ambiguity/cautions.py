@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lightwell.core.findings import Findings
 from lightwell.explain.patterns import Patterns
 from lightwell.models.boundary.gan import collapsed
 from lightwell.studies.ambiguity.candidates import PLAIN, Candidate, read, the_pick
-from lightwell.studies.ambiguity.looks import Arrays
+from lightwell.studies.ambiguity.eyes import Arrays
 from lightwell.studies.ambiguity.parts import whole_batch
 from lightwell.studies.ambiguity.patterns import source_of
 from lightwell.studies.ambiguity.samples import GENERATORS, REAL
-
-if TYPE_CHECKING:
-    from lightwell.studies.ambiguity.study import Ambiguity
+from lightwell.studies.ambiguity.settings import AmbiguitySettings
 
 _COLLAPSED = 0.1
 _FEW = 1000  # images of which the spread is measured
 
 
 def tell(
-    folder: Path, study: Ambiguity, sets: Mapping[str, Arrays], found: Findings, patterns: Patterns
+    folder: Path, study: AmbiguitySettings, sets: Mapping[str, Arrays], found: Findings, patterns: Patterns
 ) -> list[str]:
     """Return the warnings of a run, each with what was measured and what can be done."""
     return [
@@ -32,7 +29,7 @@ def tell(
     ]  # fmt: skip
 
 
-def _of_the_guard(folder: Path, study: Ambiguity, found: Findings) -> Iterator[str]:
+def _of_the_guard(folder: Path, study: AmbiguitySettings, found: Findings) -> Iterator[str]:
     pool = read(folder / "tables" / "candidates.csv")
     one = the_pick(pool)
     if not one.holds:
@@ -47,7 +44,7 @@ def _of_the_guard(folder: Path, study: Ambiguity, found: Findings) -> Iterator[s
         )
 
 
-def _failed(one: Candidate, study: Ambiguity) -> str:
+def _failed(one: Candidate, study: AmbiguitySettings) -> str:
     """Say which half of the guard does not hold; "" where both do."""
     halves = {
         "score": one.guard_score >= study.least_guard,
@@ -56,7 +53,7 @@ def _failed(one: Candidate, study: Ambiguity) -> str:
     return " and its ".join(half for half, holds in halves.items() if not holds)
 
 
-def _advice(pool: Sequence[Candidate], one: Candidate, study: Ambiguity) -> str:
+def _advice(pool: Sequence[Candidate], one: Candidate, study: AmbiguitySettings) -> str:
     plain = next(other for other in pool if (other.rule, other.start) == (PLAIN, one.start))
     failed = _failed(plain, study)
     if not failed:
@@ -113,6 +110,6 @@ def _of_patterns(folder: Path, patterns: Patterns) -> Iterator[str]:
         yield f"Undecided images of {source_of(folder)}: {patterns.verdict}"
 
 
-def _of_rules(study: Ambiguity) -> Iterator[str]:
+def _of_rules(study: AmbiguitySettings) -> Iterator[str]:
     if any(rule.name == "kl" for rule in study.parsed_rules):
         yield "The rule 'kl' is one-sided: it pulls towards p = 1, not to the boundary."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,13 +13,11 @@ from lightwell.explain.patterns import AgainstNull, Patterns
 from lightwell.metrics import share_estimate
 from lightwell.metrics.generation import Gaussian, confusion_distance, in_band, risk_coverage
 from lightwell.studies.ambiguity.cautions import tell
-from lightwell.studies.ambiguity.looks import Arrays
-from lightwell.studies.ambiguity.measures import Reference, beside, measured, realism, rows_of
+from lightwell.studies.ambiguity.estimates import Reference, beside, measured, realism, rows_of
+from lightwell.studies.ambiguity.eyes import Arrays
 from lightwell.studies.ambiguity.patterns import read_patterns, source_of
 from lightwell.studies.ambiguity.samples import GENERATORS, REAL, band_of, read_samples
-
-if TYPE_CHECKING:
-    from lightwell.studies.ambiguity.study import Ambiguity
+from lightwell.studies.ambiguity.settings import AmbiguitySettings
 
 _WORDS = {
     REAL: "real test images",
@@ -29,7 +26,7 @@ _WORDS = {
 }
 
 
-def collect(folder: Path, study: Ambiguity) -> Findings:
+def collect(folder: Path, study: AmbiguitySettings) -> Findings:
     """Return the findings of a run, each beside its null, and what a reader must know before."""
     sets, width = read_samples(folder), study.band
     reference = Reference(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -22,16 +22,14 @@ from lightwell.models.boundary.gasten import Gasten
 from lightwell.models.boundary.undecided import Undecided
 from lightwell.models.load import load_model
 from lightwell.models.model import Model, Signature, evaluating
-from lightwell.studies.ambiguity.looks import Eyes, features_of
+from lightwell.studies.ambiguity.eyes import Eyes, features_of
 from lightwell.studies.ambiguity.parts import Parts, whole_batch
 from lightwell.studies.ambiguity.recipes import judge_recipe, subject_recipe, subject_signature
+from lightwell.studies.ambiguity.settings import AmbiguitySettings
 from lightwell.studies.learning import Recipe, signature_of
 from lightwell.studies.writing import join_metrics, model_card
 from lightwell.training import Run, fit
 from lightwell.training.run import log
-
-if TYPE_CHECKING:
-    from lightwell.studies.ambiguity.study import Ambiguity
 
 
 class Networks:
@@ -39,7 +37,7 @@ class Networks:
 
     Parameters
     ----------
-    study : Ambiguity
+    study : AmbiguitySettings
         The settings.
     parts : Parts
         The data.
@@ -47,7 +45,7 @@ class Networks:
         The open run.
     """
 
-    def __init__(self, study: Ambiguity, parts: Parts, run: Run) -> None:
+    def __init__(self, study: AmbiguitySettings, parts: Parts, run: Run) -> None:
         self.study, self.parts, self.run = study, parts, run
         self.folder = run.path("models")
         self._pair = signature_of(parts.train, "", standardise=False)
@@ -134,7 +132,7 @@ class Networks:
         kept = study.kept(study.step2.epochs, study.step2_every)
         for start in study.start_epochs:
             for rule in study.parsed_rules:
-                folder = self.folder / "gasten" / place(str(rule), start)
+                folder = self.folder / place(str(rule), start)
                 if self._has(folder / "epochs" / f"{study.step2.epochs:02}"):
                     continue
                 gan = self.gan(start).train()
@@ -149,15 +147,15 @@ class Networks:
 
     def gan(self, epoch: int) -> Gan:
         """Return the plain GAN as it was after an epoch."""
-        return cast("Gan", saved.load(self.folder / "gan" / "epochs" / f"{epoch:02}"))
+        return stored_gan(self.folder, "gan", epoch)
 
     def gasten(self, rule: str, start: int, epoch: int) -> Gan:
         """Return a GAN as it was after an epoch of step 2."""
-        return cast("Gan", saved.load(self.folder / "gasten" / place(rule, start) / "epochs" / f"{epoch:02}"))
+        return stored_gan(self.folder, place(rule, start), epoch)
 
-    def epochs(self, *path: str) -> list[int]:
+    def epochs(self, network: str) -> list[int]:
         """Return the epochs of a training after which weights are stored."""
-        return sorted(int(kept.name) for kept in self.folder.joinpath(*path, "epochs").glob("[0-9]*"))
+        return sorted(int(kept.name) for kept in (self.folder / network / "epochs").glob("[0-9]*"))
 
     @property
     def trainings(self) -> list[Path]:
@@ -237,14 +235,19 @@ class Networks:
 
 
 def place(rule: str, start: int) -> str:
-    """Return the folder of a rule from a start.
+    """Return the folder of a rule from a start, within ``models``.
 
     Examples
     --------
     >>> place("alternating:1", 5)
-    'alternating-1_05'
+    'gasten/alternating-1_05'
     """
-    return f"{rule.replace(':', '-')}_{start:02}"
+    return f"gasten/{rule.replace(':', '-')}_{start:02}"
+
+
+def stored_gan(models: Path, network: str, epoch: int) -> Gan:
+    """Return a GAN as it was after an epoch: the network is ``gan``, or a :func:`place` of step 2."""
+    return cast("Gan", saved.load(models / network / "epochs" / f"{epoch:02}"))
 
 
 def _keeper(

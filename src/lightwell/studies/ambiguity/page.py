@@ -67,9 +67,9 @@ def _training(stored: Stored) -> Section:
     """Return the logs of step 1 and of the picked rule."""
     pick = stored.pick
     blocks: list[Block] = []
-    for name, path in (("step 1", ("gan",)), ("step 2", ("gasten", place(pick.rule, pick.start)))):
-        if (stored.folder.joinpath("models", *path) / "metrics.csv").is_file():
-            curves = stored.curves("models", *path)
+    for name, network in (("step 1", "gan"), ("step 2", place(pick.rule, pick.start))):
+        if (stored.folder / "models" / network / "metrics.csv").is_file():
+            curves = stored.curves("models", network)
             drawn = figures.training_curves({key: np.asarray(values) for key, values in curves.items()})
             said = "the plain GAN" if name == "step 1" else f"the rule {pick.rule}"
             blocks.append(

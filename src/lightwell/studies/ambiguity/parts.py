@@ -13,8 +13,10 @@ from torch import Tensor
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.seeds import generator
+from lightwell.data import load
 from lightwell.data.batches import to_images
 from lightwell.data.resize import resized
+from lightwell.studies.ambiguity.settings import AmbiguitySettings
 
 Images = NDArray[np.uint8]
 
@@ -50,15 +52,15 @@ class Parts:
         return positive, negative
 
 
-def parts_of(
-    whole: Dataset, pair: str, image_size: int | None, seed: int, train_images: int | None = None
-) -> Parts:
+def parts_of(study: AmbiguitySettings, dataset: Dataset | None = None) -> Parts:
     """Part a data set, officially where it has parts for training and test, else at random.
 
     Parameters
     ----------
-    whole, pair, image_size, seed, train_images
-        The data, and settings of :class:`lightwell.studies.ambiguity.Ambiguity`.
+    study : AmbiguitySettings
+        Names data, pair, size, number and seed.
+    dataset : Dataset, optional
+        In place of the one the settings name.
 
     Raises
     ------
@@ -69,24 +71,26 @@ def parts_of(
 
     Examples
     --------
-    >>> from lightwell.data import load
-    >>> parts = parts_of(load("mnist-mini"), "7,1", None, 0)
+    >>> from lightwell.studies.ambiguity import Ambiguity
+    >>> parts = parts_of(Ambiguity())
     >>> parts.names, parts.train.n, parts.validation.n
     (('7', '1'), 1442, 288)
     """
+    whole = load(study.data, study.data_dir) if dataset is None else dataset
     if not whole.is_images:
         raise DataError("only images can be generated", where=whole.name, got="series")
-    if image_size is not None:
-        whole = resized(whole, image_size)
-    columns = _columns(whole, pair)
+    if study.image_size is not None:
+        whole = resized(whole, study.image_size)
+    columns = _columns(whole, study.pair)
     if {"train", "test"} <= set(whole.parts):
         every, test = whole.part("train"), whole.part("test")
     else:
-        every, test = whole.split(1 - _TEST_SHARE, _TEST_SHARE, seed=seed)
+        every, test = whole.split(1 - _TEST_SHARE, _TEST_SHARE, seed=study.seed)
     every = every.take(every.labels >= 0)
-    if train_images is not None:
-        every = every.take(np.sort(generator(seed, "training images").permutation(every.n)[:train_images]))
-    train, validation = _pair(every, columns).split(1 - _VALIDATION, _VALIDATION, seed=seed)
+    if study.train_images is not None:
+        order = generator(study.seed, "training images").permutation(every.n)
+        every = every.take(np.sort(order[: study.train_images]))
+    train, validation = _pair(every, columns).split(1 - _VALIDATION, _VALIDATION, seed=study.seed)
     parts = Parts(train, validation, _pair(test, columns), every, columns)
     for name in ("train", "validation", "test"):
         counts = getattr(parts, name).class_counts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,14 +26,12 @@ from lightwell.explain.patterns import (
 )
 from lightwell.models.boundary.undecided import Undecided
 from lightwell.studies.ambiguity.candidates import read, the_pick
-from lightwell.studies.ambiguity.looks import Arrays, Eyes
+from lightwell.studies.ambiguity.eyes import Arrays, Eyes
 from lightwell.studies.ambiguity.networks import Networks
 from lightwell.studies.ambiguity.parts import Images, batches, whole_batch
 from lightwell.studies.ambiguity.samples import band_of, path_of
+from lightwell.studies.ambiguity.settings import AmbiguitySettings
 from lightwell.training.run import Run, log
-
-if TYPE_CHECKING:
-    from lightwell.studies.ambiguity.study import Ambiguity
 
 _METHOD = "integrated_gradients"
 
@@ -43,7 +41,7 @@ def source_of(folder: Path) -> str:
     return "gasten" if the_pick(read(folder / "tables" / "candidates.csv")).holds else "rejection"
 
 
-def found_patterns(run: Run, study: Ambiguity) -> None:
+def found_patterns(run: Run, study: AmbiguitySettings) -> None:
     """Write ``patterns.npz`` and ``patterns.json``: clusters of the images in the band."""
     path = run.path("representation", "patterns.json")
     if run.resume and path.is_file():

@@ -14,7 +14,7 @@ from lightwell.core.seeds import derive
 from lightwell.metrics.generation import in_band
 from lightwell.models.boundary.latent import LatentSearch
 from lightwell.studies.ambiguity.candidates import Candidate, control_of, the_pick
-from lightwell.studies.ambiguity.looks import Arrays, Eyes
+from lightwell.studies.ambiguity.eyes import Arrays, Eyes
 from lightwell.studies.ambiguity.networks import Networks
 from lightwell.studies.ambiguity.parts import Images, pixels
 from lightwell.training.run import log

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lightwell.core.files import load_arrays
 from lightwell.explain.patterns import Patterns
 from lightwell.studies.ambiguity.candidates import Candidate, read, the_pick
-from lightwell.studies.ambiguity.looks import Arrays
+from lightwell.studies.ambiguity.eyes import Arrays
 from lightwell.studies.ambiguity.patterns import read_patterns, source_of
 from lightwell.studies.ambiguity.samples import band_of, read_samples
 from lightwell.studies.finished import Finished

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,38 +12,20 @@ from lightwell.core.findings import Estimate, Null, slug
 from lightwell.metrics import estimate, linear_probe, share_estimate
 from lightwell.studies.concepts.measure import Floats, Measured
 from lightwell.studies.concepts.parts import Parts
+from lightwell.studies.concepts.settings import ConceptsSettings
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the numbers need.
-
-    Attributes
-    ----------
-    dci : str
-        How DCI is measured, or ``"none"``.
-    n_resamples : int
-        Of each interval.
-    seed : int
-        Of resamples, draws and nulls.
-    """
-
-    dci: Literal["none", "linear", "fast", "exact"]
-    n_resamples: int
-    seed: int
-
-
-def label_estimates(done: Measured, options: Options) -> Iterator[Estimate]:
+def label_estimates(done: Measured, settings: ConceptsSettings) -> Iterator[Estimate]:
     """Yield how often the label is right: by the model, and by a linear probe of its codes."""
     labels = done.test.labels
     majority = Null("majority class", float(np.bincount(labels).max() / len(labels)))
     if done.test.predictions is not None:
         yield share_estimate("label_accuracy", done.test.correct, null=majority)
-    probe = linear_probe(done.train.codes, done.train.labels, done.test.codes, options.seed)
+    probe = linear_probe(done.train.codes, done.train.labels, done.test.codes, settings.seed)
     yield share_estimate("linear_probe.label_accuracy", probe.predictions == labels, null=majority)
 
 
-def concept_estimates(done: Measured, parts: Parts, options: Options) -> Iterator[Estimate]:
+def concept_estimates(done: Measured, parts: Parts, settings: ConceptsSettings) -> Iterator[Estimate]:
     """Yield how well each concept is told, on the test images where it is annotated.
 
     A categorical concept is told by its largest column; any other counts as right in the mean over concepts
@@ -66,7 +46,7 @@ def concept_estimates(done: Measured, parts: Parts, options: Options) -> Iterato
         chance.append(commonest)
         if concept.kind == "continuous":
             taught = np.asarray(parts.train.concepts)[:, columns.start]
-            own.append(_rmse(concept, said[rows, 0], true[rows, 0], float(np.nanmean(taught)), options))
+            own.append(_rmse(concept, said[rows, 0], true[rows, 0], float(np.nanmean(taught)), settings))
         else:
             null = Null("commonest value", commonest)
             own.append(share_estimate(f"concept_accuracy.{slug(concept.name)}", decided == wanted, null=null))
@@ -80,7 +60,7 @@ def _decided(values: Floats) -> NDArray[np.int64]:
     return largest.astype(np.int64)
 
 
-def _rmse(concept: Concept, said: Floats, true: Floats, mean: float, options: Options) -> Estimate:
+def _rmse(concept: Concept, said: Floats, true: Floats, mean: float, settings: ConceptsSettings) -> Estimate:
     null = Null("predicting the mean", float(np.sqrt(np.square(true - mean).mean())))
     return estimate(
         f"concept_rmse.{slug(concept.name)}",
@@ -88,6 +68,6 @@ def _rmse(concept: Concept, said: Floats, true: Floats, mean: float, options: Op
         [np.square(said.astype(np.float64) - true)],
         null=null,
         higher_is_better=False,
-        n_resamples=options.n_resamples,
-        seed=options.seed,
+        n_resamples=settings.n_resamples,
+        seed=settings.seed,
     )

@@ -16,9 +16,10 @@ from lightwell.metrics.disentanglement import Rows, disentanglement, mig
 from lightwell.metrics.disentanglement.alignment import alignment, alignment_estimates, collapse
 from lightwell.metrics.disentanglement.dci import dci, dci_estimates
 from lightwell.metrics.disentanglement.symmetry import dsprites_ceilings
-from lightwell.studies.concepts.accuracies import Options, concept_estimates, label_estimates
+from lightwell.studies.concepts.accuracies import concept_estimates, label_estimates
 from lightwell.studies.concepts.measure import Floats, Measured
 from lightwell.studies.concepts.parts import Parts
+from lightwell.studies.concepts.settings import ConceptsSettings
 
 _UNUSED = 0.01  # nats; also what UDR calls an unused latent
 _EXAMPLES = 6  # test images a value of a factor, for scores that count them
@@ -41,24 +42,24 @@ class Importance:
     factors: list[str]
 
 
-def collect(done: Measured, parts: Parts, options: Options) -> tuple[Findings, Importance]:
+def collect(done: Measured, parts: Parts, settings: ConceptsSettings) -> tuple[Findings, Importance]:
     """Return every number of the report, and the importance of each code for each factor."""
-    found = Findings(label_estimates(done, options))
+    found = Findings(label_estimates(done, settings))
     if done.named:
-        found.add(*concept_estimates(done, parts, options))
-    importance = _alignment(found, done, options)
+        found.add(*concept_estimates(done, parts, settings))
+    importance = _alignment(found, done, settings)
     found.add(*_ceilings(parts))
     points = _points(found, done)
     if points is not None:
         codes, factors = points
-        found.add(*disentanglement(codes, factors, seed=options.seed))
-        found.add(_columns_mig(done, factors, options.seed), *_dci_estimates(codes, factors, options))
-    found.add(*_reconstruction(done, parts, options), *_gate_estimates(done))
+        found.add(*disentanglement(codes, factors, seed=settings.seed))
+        found.add(_columns_mig(done, factors, settings.seed), *_dci_estimates(codes, factors, settings))
+    found.add(*_reconstruction(done, parts, settings), *_gate_estimates(done))
     _warn(found, done)
     return found, importance
 
 
-def _alignment(found: Findings, done: Measured, options: Options) -> Importance:
+def _alignment(found: Findings, done: Measured, settings: ConceptsSettings) -> Importance:
     """Add both variants of alignment, categorical concepts as one column first; return the importances."""
     codes, truth = done.codes[done.complete], done.truth[done.complete]
     # Codes without names have no groups, so each side is collapsed by itself.
@@ -66,9 +67,9 @@ def _alignment(found: Findings, done: Measured, options: Options) -> Importance:
         collapse(side, groups, "concepts")
         for side, groups in ((codes, done.code_groups), (truth, done.groups))
     )
-    found.add(*alignment_estimates(one, other, n_resamples=options.n_resamples, seed=options.seed))
+    found.add(*alignment_estimates(one, other, n_resamples=settings.n_resamples, seed=settings.seed))
     if done.groups:
-        columns = alignment_estimates(codes, truth, n_resamples=options.n_resamples, seed=options.seed)
+        columns = alignment_estimates(codes, truth, n_resamples=settings.n_resamples, seed=settings.seed)
         found.add(*(replace(e, name=f"{e.name}.columns") for e in columns))
     tables = {name: alignment(one, other, name).importance for name in ("lasso", "ols")}
     return Importance(
@@ -123,19 +124,19 @@ def _columns_mig(done: Measured, factors: NDArray[np.int64], seed: int) -> Estim
     return Estimate("mig.columns", mig(codes, factors).value, n=len(codes), null=null)
 
 
-def _dci_estimates(codes: Floats, factors: NDArray[np.int64], options: Options) -> list[Estimate]:
-    if options.dci == "none":
+def _dci_estimates(codes: Floats, factors: NDArray[np.int64], settings: ConceptsSettings) -> list[Estimate]:
+    if settings.dci == "none":
         return []
-    train, test = Rows(codes, factors, options.seed).points()
+    train, test = Rows(codes, factors, settings.seed).points()
     mixed = [
-        generator(options.seed, "dci", i).permutation(part.codes) for i, part in enumerate((train, test))
+        generator(settings.seed, "dci", i).permutation(part.codes) for i, part in enumerate((train, test))
     ]
-    backend, seed = options.dci, options.seed
+    backend, seed = settings.dci, settings.seed
     found = dci(*train, *test, backend, seed)
     return dci_estimates(found, dci(mixed[0], train.factors, mixed[1], test.factors, backend, seed))
 
 
-def _reconstruction(done: Measured, parts: Parts, options: Options) -> Iterator[Estimate]:
+def _reconstruction(done: Measured, parts: Parts, settings: ConceptsSettings) -> Iterator[Estimate]:
     """Yield the mean squared error of a pixel, beside that of the mean training image."""
     errors = done.test.scores.get("reconstruction_l2")
     if errors is None:
@@ -149,8 +150,8 @@ def _reconstruction(done: Measured, parts: Parts, options: Options) -> Iterator[
         [np.square(errors.astype(np.float64)) / pixels],
         null=Null("mean training image", spread / parts.test.n / pixels / 255**2),
         higher_is_better=False,
-        n_resamples=options.n_resamples,
-        seed=options.seed,
+        n_resamples=settings.n_resamples,
+        seed=settings.seed,
     )
 
 

@@ -16,6 +16,7 @@ _VARIANTS = {
     "one column a concept": ("{}.lasso", "{}.ols"),
     "one-hot columns by themselves": ("{}.lasso.columns", "{}.ols.columns"),
 }
+_TRAINING = "Each loss term, and the measures of held-out images."
 
 
 def build(folder: Path) -> Page:
@@ -36,7 +37,7 @@ def build(folder: Path) -> Page:
             _alignment(stored),
             _concepts(stored),
             *drawings.sections(stored),
-            _training(stored),
+            Section("Training", (stored.training(_TRAINING),)),
             Section("All findings", (findings_table(found),)),
         ),
         summary=tuple(summary),
@@ -119,13 +120,3 @@ def _concepts(stored: Stored) -> Section:
         Numbers(stored.findings, gate),
     ]
     return Section("The concepts one by one", tuple(blocks))
-
-
-def _training(stored: Stored) -> Section:
-    figure = Figure(
-        "training",
-        figures.training_curves(stored.curves()),
-        "Each loss term, and the measures of held-out images.",
-        "Curves of the loss terms by epoch.",
-    )
-    return Section("Training", (figure,))

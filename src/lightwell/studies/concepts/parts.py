@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import DataError
 from lightwell.core.packed import PackedImages
-from lightwell.core.seeds import generator
-from lightwell.data import SOURCES, load
+from lightwell.data import SOURCES
 from lightwell.data.resize import resized
 from lightwell.data.supervision import mask_concepts
+from lightwell.studies.concepts.settings import ConceptsSettings
+from lightwell.studies.parting import TEST_SHARE, drawn, load_at, train_and_test
 
 _IN_MEMORY = 2**28  # bytes; images that fit are unpacked once, not once an epoch
-_TEST_SHARE = 0.2  # where the settings name no numbers of images
 
 
 @dataclass(frozen=True)
@@ -44,42 +43,22 @@ class Parts:
         return int(known.any(axis=1).sum())
 
 
-def load_whole(
-    data: str, data_dir: Path | None, image_size: int | None, n_train: int | None, n_test: int | None
-) -> Dataset:
-    """Load a data set; of dSprites and MPI3D only as many images as are asked for."""
-    of_all_combinations = data in SOURCES and data.startswith(("dsprites", "mpi3d"))
-    drawn = of_all_combinations and n_train and n_test and n_train + n_test < SOURCES[data].n
-    n = n_train + n_test if drawn and n_train and n_test else None
-    arrays = data in SOURCES or data.endswith(".npz")
-    return load(data, data_dir, image_size=None if arrays else image_size, n=n)
-
-
-def parts_of(
-    whole: Dataset,
-    *,
-    n_train: int | None,
-    n_test: int | None,
-    image_size: int | None,
-    validation: float,
-    supervision: float,
-    per_concept: bool,
-    seed: int,
-) -> Parts:
+def parts_of(settings: ConceptsSettings, dataset: Dataset | None = None) -> Parts:
     """Part a data set, officially where it has parts for training and test, else at random.
 
     Parameters
     ----------
-    whole : Dataset
-        Images with classes and concepts.
-    n_train, n_test, image_size, validation, supervision, per_concept, seed
-        As the settings of :class:`lightwell.studies.concepts.Concepts`.
+    settings : ConceptsSettings
+        The settings.
+    dataset : Dataset, optional
+        Images with classes and concepts, in place of those that the settings name.
 
     Raises
     ------
     DataError
         If it has no images, classes or concepts, or what is left of it cannot be trained on or tested.
     """
+    whole, seed = _load(settings) if dataset is None else dataset, settings.seed
     if not whole.is_images:
         raise DataError("this study is about images", where=whole.name, got="series")
     if whole.concepts is None:
@@ -88,28 +67,27 @@ def parts_of(
             where=whole.name,
             fix="Give Dataset.from_arrays concepts and concept_names, or use dsprites, mpi3d-toy, celeba.",
         )
-    if {"train", "test"} <= set(whole.parts):
-        train, test = whole.part("train"), whole.part("test")
-    else:
-        share = n_test / (n_train + n_test) if n_train and n_test else _TEST_SHARE
-        train, test = whole.split(1 - share, share, seed=seed, stratify=False)
-    train, test = _drawn(train, n_train, seed), _drawn(test, n_test, seed)
+    n_train, n_test = settings.train_images, settings.test_images
+    share = n_test / (n_train + n_test) if n_train and n_test else TEST_SHARE
+    train, test = train_and_test(whole, seed, share, stratify=False)
+    train, test = drawn(train, n_train, seed), drawn(test, n_test, seed)
     if "val" in whole.parts:
         held_out = whole.part("val")
     else:
-        train, held_out = train.split(1 - validation, validation, seed=seed)
-    train = mask_concepts(train, supervision, seed, per_concept=per_concept)
-    parts = Parts(*(_ready(part, image_size) for part in (train, held_out, test)))
-    _check(parts, supervision)
+        train, held_out = train.split(1 - settings.validation, settings.validation, seed=seed)
+    train = mask_concepts(train, settings.supervision, seed, per_concept=settings.per_concept)
+    parts = Parts(*(_ready(part, settings.image_size) for part in (train, held_out, test)))
+    _check(parts, settings.supervision)
     return parts
 
 
-def _drawn(part: Dataset, n: int | None, seed: int) -> Dataset:
-    """Return n examples at random, in their order; all of a smaller part."""
-    if n is None or n >= part.n:
-        return part
-    order = np.argsort(generator(seed, "examples").bit_generator.random_raw(part.n), kind="stable")
-    return part.take(np.sort(order[:n]))
+def _load(settings: ConceptsSettings) -> Dataset:
+    """Load a data set; of dSprites and MPI3D only as many images as are asked for."""
+    data, n_train, n_test = settings.data, settings.train_images, settings.test_images
+    n = None
+    if data in SOURCES and data.startswith(("dsprites", "mpi3d")) and n_train and n_test:
+        n = n_train + n_test if n_train + n_test < SOURCES[data].n else None
+    return load_at(data, settings.data_dir, settings.image_size, n)
 
 
 def _ready(part: Dataset, image_size: int | None) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ from lightwell.models.capabilities import Classifies, Decodes
 from lightwell.models.model import Model, evaluating
 from lightwell.studies.concepts.measure import Measured
 from lightwell.studies.concepts.parts import Parts
+from lightwell.studies.concepts.settings import Mode
 
-Mode = Literal["fitted", "gaussian", "interval", "std", "minmax"]
 Floats = NDArray[np.floating[Any]]
 Images = NDArray[np.uint8]
 

@@ -25,7 +25,8 @@ from lightwell.studies.discovery.stored import Stored
 def sections(stored: Stored) -> list[Section]:
     """Return the map, the training, and the inside of the network."""
     inside = [_sparsity(stored), *_variance(stored)]
-    training = [_profiles(stored), _distances(stored), _curves(stored)]
+    curves = stored.training("Each loss term and the measures of watched images, mean of the restarts.")
+    training = [_profiles(stored), _distances(stored), curves]
     return [
         Section("The encoder", tuple(_maps(stored))),
         Section("Training", tuple(training)),
@@ -108,15 +109,6 @@ def _distances(stored: Stored) -> Figure:
         weight_distances(moved, range(len(stored.epochs))),
         "How far the weights moved in each epoch (Euclidean distance), mean of the restarts.",
         "Curves of encoder, gate and experts over the epochs.",
-    )
-
-
-def _curves(stored: Stored) -> Figure:
-    return Figure(
-        "training",
-        figures.training_curves(stored.curves()),
-        "Each loss term and the measures of watched images, mean of the restarts.",
-        "Curves of the loss terms by epoch.",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,41 +21,27 @@ from lightwell.metrics.clustering import (
 from lightwell.studies.discovery.gate import collapsed, predictions_of, state_of
 from lightwell.studies.discovery.measure import Ints, Measured
 from lightwell.studies.discovery.parts import Parts
+from lightwell.studies.discovery.settings import DiscoverySettings
 from lightwell.studies.discovery.watch import REMEDY
 
 _ACCURACIES = ("coarse_accuracy", "fine_accuracy", "cluster_accuracy")
 _SPREAD = (*_ACCURACIES, "nmi", "ari")
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the numbers need.
-
-    Attributes
-    ----------
-    n_resamples, seed : int
-        Of each interval, and of all draws.
-    published : Reference or None
-        Fine accuracy published under this protocol.
-    """
-
-    n_resamples: int
-    seed: int
-    published: Reference | None = None
-
-
-def collect(done: Measured, parts: Parts, options: Options) -> tuple[Findings, list[list[Estimate]]]:
+def collect(
+    done: Measured, parts: Parts, settings: DiscoverySettings, published: Reference | None
+) -> tuple[Findings, list[list[Estimate]]]:
     """Return the findings over all restarts, and those of each restart.
 
     With several restarts a finding is the mean over them, with its interval over them and n their number;
     with one it is that restart's, with an interval over test images.
     """
     many = len(done.models) > 1
-    few = replace(options, n_resamples=MIN_RESAMPLES) if many else options  # those intervals are not used
-    each = [list(_of_restart(i, done, parts, few)) for i in range(len(done.models))]
-    found = Findings(_over_restarts(each, options) if many else each[0])
+    few = replace(settings, n_resamples=MIN_RESAMPLES) if many else settings  # those intervals are not used
+    each = [list(_of_restart(i, done, parts, few, published)) for i in range(len(done.models))]
+    found = Findings(_over_restarts(each, settings) if many else each[0])
     if many:
-        found.add(*_agreement(done, options))
+        found.add(*_agreement(done, settings))
         for e in each[done.shown]:
             if e.name.partition(".")[0] in _ACCURACIES and not is_rival(e.name):
                 found.add(replace(e, name=f"{e.name}.shown"))
@@ -63,16 +49,18 @@ def collect(done: Measured, parts: Parts, options: Options) -> tuple[Findings, l
     return found, each
 
 
-def _of_restart(restart: int, done: Measured, parts: Parts, options: Options) -> Iterator[Estimate]:
+def _of_restart(
+    restart: int, done: Measured, parts: Parts, settings: DiscoverySettings, published: Reference | None
+) -> Iterator[Estimate]:
     view, names = done.test[restart], parts.coarse_names
     said, chosen, coarse = predictions_of(view), done.clusters(restart), parts.test.labels
     if done.fine is not None:
         found = clustering_estimates(
             done.fine, coarse, said, chosen, coarse_names=names, k_per_class=done.k_per_class,
-            baselines=done.rivals, n_resamples=options.n_resamples, seed=options.seed,
+            baselines=done.rivals, n_resamples=settings.n_resamples, seed=settings.seed,
         )  # fmt: skip
         for e in found:
-            yield replace(e, reference=options.published) if e.name == "fine_accuracy" else e
+            yield replace(e, reference=published) if e.name == "fine_accuracy" else e
     else:
         majority = Null("majority class", float(np.bincount(coarse).max() / len(coarse)))
         yield share_estimate("coarse_accuracy", said == coarse, null=majority)
@@ -106,7 +94,7 @@ def is_rival(name: str) -> bool:
     return name.startswith("cluster_accuracy.") and name.count(".") == 2
 
 
-def _over_restarts(each: list[list[Estimate]], options: Options) -> Iterator[Estimate]:
+def _over_restarts(each: list[list[Estimate]], settings: DiscoverySettings) -> Iterator[Estimate]:
     for same in zip(*each, strict=True):
         first = same[0]
         if is_rival(first.name):
@@ -115,7 +103,7 @@ def _over_restarts(each: list[list[Estimate]], options: Options) -> Iterator[Est
         values = np.array([one.value for one in same])
         mean = estimate(
             first.name, np.mean, [values], null=first.null, higher_is_better=first.higher_is_better,
-            n_resamples=options.n_resamples, seed=options.seed,
+            n_resamples=settings.n_resamples, seed=settings.seed,
         )  # fmt: skip
         yield replace(mean, reference=first.reference)
         if first.name.partition(".")[0] in _SPREAD:
@@ -132,13 +120,13 @@ def agreement_of(done: Measured, parts: Parts) -> Agreement | None:
     return restart_agreement([done.clusters(i) for i in range(len(done.models))], parts.test.labels)
 
 
-def _agreement(done: Measured, options: Options) -> Iterator[Estimate]:
+def _agreement(done: Measured, settings: DiscoverySettings) -> Iterator[Estimate]:
     """Yield the mean agreement of the restarts; its null are the same clusters, dealt to other images."""
     coarse = done.test[0].labels
     clusters = [done.clusters(i) for i in range(len(done.models))]
     dealt = []
     for number, chosen in enumerate(clusters):
-        mixed, draw = chosen.copy(), generator(options.seed, "dealt", number)
+        mixed, draw = chosen.copy(), generator(settings.seed, "dealt", number)
         for c in np.unique(coarse):
             mixed[coarse == c] = draw.permutation(chosen[coarse == c])
         dealt.append(mixed)
@@ -150,8 +138,8 @@ def _agreement(done: Measured, options: Options) -> Iterator[Estimate]:
 
         null = Null("clusters dealt at random", round(float(getattr(chance, pick).mean()), 3) + 0.0)
         yield estimate(
-            name, statistic, [coarse, *clusters], null=null, n_resamples=options.n_resamples,
-            seed=options.seed,
+            name, statistic, [coarse, *clusters], null=null, n_resamples=settings.n_resamples,
+            seed=settings.seed,
         )  # fmt: skip
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import DataError
 from lightwell.core.findings import slug
-from lightwell.core.seeds import generator
-from lightwell.data import SOURCES, load
+from lightwell.data import SOURCES
 from lightwell.data.coarse import coarsen, fine_labels
 from lightwell.data.resize import resized
+from lightwell.studies.discovery.settings import DiscoverySettings
+from lightwell.studies.parting import drawn, load_at, train_and_test
 
-_TEST_SHARE = 0.2  # where the data have no official test part
 _HALVES = ("low", "high")
 
 
@@ -46,11 +43,6 @@ class Parts:
         return self.train.class_names
 
 
-def load_whole(data: str, data_dir: Path | None, image_size: int | None) -> Dataset:
-    """Load a data set by name or path."""
-    return load(data, data_dir, image_size=None if data in SOURCES or data.endswith(".npz") else image_size)
-
-
 def with_coarse(whole: Dataset, coarse: str) -> tuple[Dataset, tuple[str, ...]]:
     """Return a data set with coarse labels, and the names of its fine classes.
 
@@ -74,55 +66,37 @@ def with_coarse(whole: Dataset, coarse: str) -> tuple[Dataset, tuple[str, ...]]:
     return joined, whole.class_names if own else tuple(map(str, range(int(fine.max(initial=0)) + 1)))
 
 
-def parts_of(
-    whole: Dataset,
-    *,
-    coarse: str,
-    n_train: int | None,
-    n_test: int | None,
-    image_size: int | None,
-    validation: float,
-    seed: int,
-) -> Parts:
+def parts_of(settings: DiscoverySettings, dataset: Dataset | None = None) -> Parts:
     """Part a data set, officially where it has parts for training and test, else at random.
 
     Parameters
     ----------
-    whole : Dataset
-        Images with classes.
-    coarse, n_train, n_test, image_size, validation, seed
-        As the settings of :class:`lightwell.studies.discovery.Discovery`.
+    settings : DiscoverySettings
+        The settings.
+    dataset : Dataset, optional
+        Images with classes, in place of those that the settings name.
 
     Raises
     ------
     DataError
         If it has no images, there are not two coarse classes, or one has no training image.
     """
+    size, seed, validation = settings.image_size, settings.seed, settings.validation
+    whole = load_at(settings.data, settings.data_dir, size) if dataset is None else dataset
     if not whole.is_images:
         raise DataError("this study is about images", where=whole.name, got="series")
-    joined, fine_names = with_coarse(whole, coarse)
-    if {"train", "test"} <= set(joined.parts):
-        train, test = joined.part("train"), joined.part("test")
-    else:
-        train, test = joined.split(1 - _TEST_SHARE, _TEST_SHARE, seed=seed)
+    joined, fine_names = with_coarse(whole, settings.coarse)
+    train, test = train_and_test(joined, seed)
     # Watched images come on top of those to train on, as long as there are more.
-    wanted = None if n_train is None else round(n_train * (1 + validation))
-    train, test = _drawn(train, wanted, seed), _drawn(test, n_test, seed)
+    wanted = None if settings.train_images is None else round(settings.train_images * (1 + validation))
+    train, test = drawn(train, wanted, seed), drawn(test, settings.test_images, seed)
     share = validation / (1 + validation)
     train, watched = train.split(1 - share, share, seed=seed, stratify=False)
-    if image_size is not None:
-        train, watched, test = (resized(part, image_size) for part in (train, watched, test))
+    if size is not None:
+        train, watched, test = (resized(part, size) for part in (train, watched, test))
     parts = Parts(train, watched, test, fine_names)
     _check(parts)
     return parts
-
-
-def _drawn(part: Dataset, n: int | None, seed: int) -> Dataset:
-    """Return n examples at random, in their order; all of a smaller part."""
-    if n is None or n >= part.n:
-        return part
-    order = np.argsort(generator(seed, "examples").bit_generator.random_raw(part.n), kind="stable")
-    return part.take(np.sort(order[:n]))
 
 
 def _check(parts: Parts) -> None:

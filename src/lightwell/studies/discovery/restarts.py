@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,16 +12,16 @@ from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 
 from lightwell.core.files import MANIFEST
-from lightwell.core.seeds import derive, global_seed
+from lightwell.core.seeds import derive
 from lightwell.data.augment import make_augment
 from lightwell.metrics.clustering import active_clusters, restart_agreement
-from lightwell.models import method, saved
+from lightwell.models import saved
 from lightwell.models.discovery.clustnet import ClustNet
 from lightwell.models.discovery.members import Members
 from lightwell.models.model import Signature
 from lightwell.studies.discovery.parts import Parts
 from lightwell.studies.discovery.watch import Watch
-from lightwell.studies.learning import Recipe, check_network
+from lightwell.studies.learning import Recipe
 from lightwell.training import Run, fit
 
 Ints = NDArray[np.integer[Any]]
@@ -92,13 +93,7 @@ def trained(
     folders = [folder_of(run.folder, i) / "model" for i in range(len(seeds))]
     if run.resume and all((folder / MANIFEST).is_file() for folder in folders):
         return [cast("ClustNet", saved.load(folder)) for folder in folders]
-    models = []
-    for seed in seeds:
-        with global_seed(seed, "weights", recipe.method):
-            models.append(
-                cast("ClustNet", method(recipe.method)(signature, recipe.settings, recipe.optimizer))
-            )
-    check_network(models[0])
+    models = [cast("ClustNet", replace(recipe, seed=seed).untrained(signature)) for seed in seeds]
     train = models[0].training_data(parts.train, seeds[0])
     numbers = [derive(seed, "training") % 2**31 for seed in seeds]
     module: LightningModule = models[0] if len(models) == 1 else Members(models, numbers)

@@ -20,8 +20,8 @@ from lightwell.explain.features.baselines import Baseline
 from lightwell.explain.targets import target_named
 from lightwell.models.load import load_model
 from lightwell.models.model import Model
-from lightwell.studies.explanations.explained import Asked, explain_few, write
-from lightwell.studies.explanations.task import listed
+from lightwell.studies.explanations.few_examples import Asked, explain_few, write
+from lightwell.studies.explanations.settings import listed
 
 USUAL = ("integrated_gradients", "gradient_shap", "saliency", "simplex", "deep_knn")
 METHODS = sorted({*FEATURES, *EXAMPLES} - {"random", "tracin", "legacy_influence", "legacy_simplex"})

@@ -12,9 +12,15 @@ from lightwell.explain.evaluation import RemovalCurve
 from lightwell.report import Block, Figure, Numbers, Section, Table, figures
 from lightwell.report.figures import attributions
 from lightwell.report.figures.examples import pixels, unit_sheet
-from lightwell.studies.explanations.pictures import Beside, neighbour_figure, overlay_figures, samples
+from lightwell.studies.explanations.experiments.trust import CHECKS
+from lightwell.studies.explanations.pictures import (
+    Beside,
+    agreement_table,
+    neighbour_figure,
+    overlay_figures,
+    samples,
+)
 from lightwell.studies.explanations.stored import Stored
-from lightwell.studies.explanations.trust import CHECKS
 
 _PRETEXTS = ["reconstruction", "denoising", "inpainting", "classification"]
 _KINDS = {
@@ -98,7 +104,7 @@ def _of_methods(stored: Stored) -> list[Section]:
     pair = f"agreement.spearman.{names[0]}~{names[-1]}"
     if pair not in stored.findings:  # a single method, or a run of before
         return []
-    values, errors = stored.matrix("agreement.spearman", names)
+    values, errors = agreement_table(stored.findings, "agreement.spearman", names)
     drawn = attributions.agreement_matrix(values, names, errors)
     caption = "Spearman's rank correlation of the scores of two methods; ± half the 95 % interval."
     figure = Figure("agreement_of_methods", drawn, caption, f"Matrix of {len(names)} methods.")
@@ -114,7 +120,7 @@ def pretexts(stored: Stored) -> list[Section]:
         for kind, words in _KINDS.items():
             if f"agreement.{kind}.{method}.reconstruction~denoising" not in stored.findings:
                 continue
-            values, errors = stored.matrix(f"agreement.{kind}.{method}", _PRETEXTS)
+            values, errors = agreement_table(stored.findings, f"agreement.{kind}.{method}", _PRETEXTS)
             above = values[np.triu_indices(4, 1)]
             blocks.append(
                 Figure(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,15 +11,13 @@ from lightwell.core.findings import Estimate, Findings, Null, Reference
 from lightwell.metrics import estimate
 from lightwell.studies.explanations.experiments import EXPERIMENTS
 from lightwell.studies.explanations.published import reference
+from lightwell.studies.explanations.settings import ExplanationsSettings
 from lightwell.studies.explanations.task import Measured
-
-if TYPE_CHECKING:
-    from lightwell.studies.explanations.study import Explanations
 
 _NEEDED = {"gradient_shap": {"anchors"}, "deep_knn": {"inverse_square"}, "integrated_gradients": set[str]()}
 
 
-def over_runs(done: Sequence[Measured], study: Explanations) -> Findings:
+def over_runs(done: Sequence[Measured], study: ExplanationsSettings) -> Findings:
     """Return the findings: with several runs means over them, with one that run's.
 
     A mean has its interval over runs and the mean null of the runs beside it.
@@ -44,7 +41,7 @@ def _mean(same: Sequence[Estimate]) -> Estimate:
     return estimate(first.name, np.mean, [values], null=null, higher_is_better=first.higher_is_better)
 
 
-def _reference(name: str, study: Explanations) -> Reference | None:
+def _reference(name: str, study: ExplanationsSettings) -> Reference | None:
     """Return the published value where this run has the published protocol.
 
     Pairs with the classifier have none: its codes pass a leaky ReLU here, and its loss is of logits.

@@ -7,7 +7,7 @@ from pathlib import Path
 from lightwell.report import Block, Figure, Note, Numbers, Page, Section, Text, figures, findings_table
 from lightwell.studies.explanations.drawings import SECTIONS
 from lightwell.studies.explanations.experiments import EXPERIMENTS
-from lightwell.studies.explanations.features import EARLY
+from lightwell.studies.explanations.experiments.features import EARLY
 from lightwell.studies.explanations.stored import Stored
 
 _HEADS = {

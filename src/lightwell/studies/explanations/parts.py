@@ -11,8 +11,10 @@ from torch import Tensor
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import DataError
 from lightwell.core.seeds import generator
+from lightwell.data import load
 from lightwell.data.batches import to_images
 from lightwell.data.resize import resized
+from lightwell.studies.explanations.settings import ExplanationsSettings
 
 _TEST_SHARE = 0.2  # where the data have no official parts, or their classes are merged
 
@@ -42,50 +44,40 @@ class Parts:
         return {name: getattr(self, name) for name in ("train", "validation", "corpus", "test")}
 
 
-def parts_of(
-    whole: Dataset,
-    *,
-    normal: str,
-    apart: bool,
-    n_train: int | None,
-    n_corpus: int,
-    n_test: int | None,
-    image_size: int | None,
-    validation: float,
-    seed: int,
-) -> Parts:
+def parts_of(study: ExplanationsSettings, dataset: Dataset | None = None) -> Parts:
     """Part a data set, officially where it has parts for training and test, else at random.
+
+    With a normal class labels become this one or not, and official parts are merged; of ``features`` it alone
+    is trained on, and the others alone are explained.
 
     Parameters
     ----------
-    whole : Dataset
-        Images or series with classes.
-    normal : str
-        A class: labels become this one or not, and official parts are merged; "" leaves all as it is.
-    apart : bool
-        With a normal class: whether it alone is trained on, and the others alone are explained.
-    n_train, n_corpus, n_test, image_size, validation, seed
-        As the settings of :class:`lightwell.studies.explanations.Explanations` have them.
+    study : ExplanationsSettings
+        Names data, normal class, sizes and seed.
+    dataset : Dataset, optional
+        In place of the one the settings name.
 
     Raises
     ------
     DataError
         If a part is empty, or an example to explain has no class.
     """
-    if image_size is not None:
-        whole = resized(whole, image_size)
+    whole = load(study.data, study.data_dir) if dataset is None else dataset
+    seed, normal = study.seed, study.normal
+    if study.image_size is not None:
+        whole = resized(whole, study.image_size)
     if normal:
         whole = _merged(whole, normal)
-    if normal and apart:
+    if normal and study.experiment == "features":
         train, test = whole.take(whole.labels == 0), whole.take(whole.labels == 1)
     elif {"train", "test"} <= set(whole.parts):
         train, test = whole.part("train"), whole.part("test")
     else:
         train, test = whole.split(1 - _TEST_SHARE, _TEST_SHARE, seed=seed)
-    train = train.take(_drawn(train, n_train, seed))
-    train, held_out = train.split(1 - validation, validation, seed=seed)
-    corpus = train.take(_balanced(train, n_corpus, seed))
-    test = test.take(_balanced(test, n_test, seed))
+    train = train.take(_drawn(train, study.train_images, seed))
+    train, held_out = train.split(1 - study.validation, study.validation, seed=seed)
+    corpus = train.take(_balanced(train, study.corpus_images, seed))
+    test = test.take(_balanced(test, study.test_images, seed))
     parts = Parts(train, held_out, corpus, test)
     for name, part in parts.all.items():
         if not part.n or part.labels.min() < 0:

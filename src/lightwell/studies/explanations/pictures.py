@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightwell.core.findings import Findings
 from lightwell.report import Figure
 from lightwell.report.figures import attributions
 from lightwell.report.figures.examples import Sample, example_sheet
 
 Arrays = Mapping[str, NDArray[Any]]
+Floats = NDArray[np.float64]
 
 
 def overlay_figures(
@@ -94,3 +97,16 @@ def neighbour_figure(
         "and score. Scores are comparable along a row only.",
         f"{len(inputs)} explained examples by {plain}.",
     )
+
+
+def agreement_table(found: Findings, prefix: str, names: Sequence[str]) -> tuple[Floats, Floats]:
+    """Return the agreements ``<prefix>.<a>~<b>`` as a symmetric table, and half their intervals; else NaN."""
+    by_name = {e.name: e for e in found}
+    values, errors = np.full((2, len(names), len(names)), np.nan)
+    np.fill_diagonal(values, 1)
+    for (i, first), (j, second) in combinations(enumerate(names), 2):
+        if one := by_name.get(f"{prefix}.{first}~{second}"):
+            values[i, j] = values[j, i] = one.value
+            if one.low is not None and one.high is not None:
+                errors[i, j] = errors[j, i] = (one.high - one.low) / 2
+    return values, errors

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from lightwell.core.files import load_arrays
 from lightwell.studies.finished import Finished
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Stored(Finished):
@@ -47,14 +45,3 @@ class Stored(Finished):
     def titles(self) -> list[str]:
         """Classes of the pictured examples."""
         return [str(name) for name in self.runs[0]["classes"]]
-
-    def matrix(self, prefix: str, names: list[str]) -> tuple[Floats, Floats]:
-        """Return the agreements ``<prefix>.<a>~<b>`` as a symmetric table, and half their intervals."""
-        values, errors = np.eye(len(names)), np.full((len(names),) * 2, np.nan)
-        for i, first in enumerate(names):
-            for j in range(i + 1, len(names)):
-                found = self.findings[f"{prefix}.{first}~{names[j]}"]
-                values[i, j] = values[j, i] = found.value
-                if found.low is not None and found.high is not None:
-                    errors[i, j] = errors[j, i] = (found.high - found.low) / 2
-        return values, errors

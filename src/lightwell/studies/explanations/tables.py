@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lightwell.core.files import write_table
 from lightwell.core.findings import Findings
 from lightwell.studies.explanations.published import of_finding
+from lightwell.studies.explanations.settings import ExplanationsSettings
 from lightwell.studies.explanations.task import Measured
 
-if TYPE_CHECKING:
-    from lightwell.studies.explanations.study import Explanations
 
-
-def write(folder: Path, found: Findings, done: Sequence[Measured], study: Explanations) -> None:
+def write(folder: Path, found: Findings, done: Sequence[Measured], study: ExplanationsSettings) -> None:
     """Write every run's numbers, and beside the means what others published."""
     names = [e.name for e in done[0].estimates]
     rows = [[name, *(float(one.estimates[i].value) for one in done)] for i, name in enumerate(names)]

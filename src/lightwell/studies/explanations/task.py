@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lightwell.core.dataset import Dataset
-from lightwell.core.errors import ConfigError, nearest
 from lightwell.core.findings import Estimate
 from lightwell.explain.borrowed import Encoder
-from lightwell.explain.examples import EXAMPLES, Part
-from lightwell.explain.features import FEATURES, Attribution, attribute, mean_of
+from lightwell.explain.examples import Part
+from lightwell.explain.features import Attribution, attribute, mean_of
 from lightwell.explain.features.baselines import Baseline
 from lightwell.explain.targets import Target
 from lightwell.metrics import estimate
 from lightwell.models.model import Model
 from lightwell.studies.explanations.parts import Parts, batch
+from lightwell.studies.explanations.settings import ExplanationsSettings
 
-if TYPE_CHECKING:
-    from lightwell.studies.explanations.study import Explanations
-
-PICTURED = 4
-"""Explained examples that the page shows."""
 TIED = 0.3
 """Share of values that are 0, above which a rank correlation tells of ties."""
+_PICTURED = 4  # explained examples that the page shows
 _PUBLISHED_BATCH, _PUBLISHED_DRAWS, _ROWS = {"autoencoder": 300, "simclr": 25}, 5, 512
 
 
@@ -67,8 +63,6 @@ class Experiment(NamedTuple):
         Heading of the page, and what it asks.
     models : callable
         The models to train, by name, for settings.
-    methods : tuple of str
-        Methods it takes where the settings name none.
     measure : callable
         Answers for the models of one run.
     warnings : callable
@@ -77,8 +71,7 @@ class Experiment(NamedTuple):
 
     title: str
     lead: str
-    models: Callable[[Explanations], dict[str, Wanted]]
-    methods: tuple[str, ...]
+    models: Callable[[ExplanationsSettings], dict[str, Wanted]]
     measure: Callable[[Task], Measured]
     warnings: Callable[[Iterable[Estimate]], Iterable[str]] = lambda _: ()
 
@@ -89,7 +82,7 @@ class Task:
 
     Attributes
     ----------
-    study : Explanations
+    study : ExplanationsSettings
         The settings.
     parts : Parts
         The data.
@@ -103,7 +96,7 @@ class Task:
         Of this run.
     """
 
-    study: Explanations
+    study: ExplanationsSettings
     parts: Parts
     models: Mapping[str, Model]
     steps: Mapping[str, list[dict[str, Tensor]]]
@@ -158,12 +151,17 @@ class Task:
 
     def pictured(self) -> dict[str, NDArray[Any]]:
         """Return the examples that the page shows, with the names of their classes."""
-        few = self.parts.test.take(np.linspace(0, self.parts.test.n - 1, PICTURED).astype(int))
-        names = np.array(few.class_names, dtype=np.str_)[few.labels]
-        return {"inputs": np.array(few.inputs[:]), "classes": names}
+        shown = self.parts.test.take(few(np.arange(self.parts.test.n)))
+        names = np.array(shown.class_names, dtype=np.str_)[shown.labels]
+        return {"inputs": np.array(shown.inputs[:]), "classes": names}
 
 
-def one_encoder(study: Explanations) -> dict[str, Wanted]:
+def few(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return the rows that the page shows, of one for each explained example."""
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, _PICTURED).astype(int)])
+
+
+def one_encoder(study: ExplanationsSettings) -> dict[str, Wanted]:
     """Return the model of the experiments that ask a single encoder, by its method."""
     settings = {"autoencoder": study.autoencoder, "simclr": study.simclr}
     return {study.encoder: Wanted(study.encoder, settings[study.encoder])}
@@ -203,37 +201,6 @@ def errors(method: str, error: Mapping[str, NDArray[Any]]) -> list[Estimate]:
         estimate(f"{name}.{method}", np.median, [values], higher_is_better=False, n_resamples=200)
         for name, values in error.items()
     ]
-
-
-def listed(named: str) -> tuple[str, ...]:
-    """Return the words of a list with commas.
-
-    Examples
-    --------
-    >>> listed("saliency, relax,")
-    ('saliency', 'relax')
-    """
-    return tuple(word for word in (part.strip() for part in named.split(",")) if word)
-
-
-def check_methods(named: str, usual: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the methods to compare; refuse an unknown one, or one that the experiment cannot compare.
-
-    Examples
-    --------
-    >>> check_methods("", ("saliency", "deep_knn"))
-    ('saliency', 'deep_knn')
-    """
-    words = listed(named)
-    kinds = [table for table in (FEATURES, EXAMPLES) if set(usual) & set(table)]
-    known = sorted({name for table in kinds for name in table} - {"random"})
-    for word in words:
-        if word not in known:
-            fix = nearest(word, known) if known else "This experiment compares no methods."
-            raise ConfigError("no such method here", where="methods", got=repr(word), fix=fix)
-    if len(set(words)) < len(words):
-        raise ConfigError("a method is named once", where="methods", got=named)
-    return words or usual
 
 
 def encoder_part(model: nn.Module) -> Part:

@@ -13,8 +13,9 @@ from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.imports import import_named
 from lightwell.data import LeakageData, leakage_split, load
 from lightwell.data.resize import resized
+from lightwell.studies.leakage.settings import LeakageSettings
+from lightwell.studies.parting import train_and_test
 
-NAMED = ("mnist-parity", "dsprites-corners")
 PARTS = ("train", "validation", "open_train", "open_test")
 Names = NDArray[np.str_]
 
@@ -43,26 +44,15 @@ class Case:
         return {name: getattr(self.data, name) for name in PARTS}
 
 
-def load_case(
-    test: str,
-    data: str,
-    data_dir: object = None,
-    *,
-    known: str = "",
-    probe: str = "",
-    n_open: int = 5000,
-    image_size: int | None = None,
-    dataset: Dataset | None = None,
-    seed: int = 0,
-) -> Case:
+def load_case(settings: LeakageSettings, dataset: Dataset | None = None) -> Case:
     """Return a leakage test.
 
     Parameters
     ----------
-    test, data, data_dir, known, probe, n_open, image_size, seed
-        As the settings of :class:`lightwell.studies.leakage.LeakageStudy`.
+    settings : LeakageSettings
+        The settings.
     dataset : Dataset, optional
-        In place of the one that is named.
+        In place of the one that they name.
 
     Raises
     ------
@@ -71,10 +61,12 @@ def load_case(
 
     Examples
     --------
-    >>> case = load_case("mnist-parity", "mnist-mini")
+    >>> from lightwell.studies.leakage import LeakageStudy
+    >>> case = load_case(LeakageStudy(test="mnist-parity", data="mnist-mini"))
     >>> case.data.open_test.class_names, sorted(set(case.kinds.tolist()))
     (('even', 'odd'), ['0', '1', '2', '3', '6', '7', '8', '9'])
     """
+    test, known, probe = settings.test, settings.known, settings.probe
     if ":" in test:
         split, name = import_named(test, "leakage test")(), test
         if not isinstance(split, LeakageData):
@@ -84,16 +76,16 @@ def load_case(
             )
         kinds = _names(split.open_test)
     else:
-        whole = load(data, data_dir) if dataset is None else dataset  # type: ignore[arg-type]
+        whole = load(settings.data, settings.data_dir) if dataset is None else dataset
         if known or probe:
             split, name = by_classes(whole, known, probe), f"{whole.name}: {known} then {probe}"
         else:
-            split, name = leakage_split(test, whole, n_open=n_open, seed=seed), test
+            split, name = leakage_split(test, whole, n_open=settings.n_open, seed=settings.seed), test
         plain = whole.factors is None and split.open_test.ids is not None
         kinds = _names(whole)[split.open_test.ids] if plain else _names(split.open_test)
     _check(split, name)
-    if image_size is not None:
-        split = LeakageData(*(resized(getattr(split, part), image_size) for part in PARTS))
+    if settings.image_size is not None:
+        split = LeakageData(*(resized(getattr(split, part), settings.image_size) for part in PARTS))
     return Case(name, split, kinds)
 
 
@@ -142,12 +134,33 @@ def by_classes(whole: Dataset, known: str, probe: str) -> LeakageData:
             expected="such as known=cat,dog and probe='owl,eagle|trout'",
             got=f"known={known!r}, probe={probe!r}",
         )
-    official = {"train", "test"} <= set(whole.parts)
-    halves = [whole.part(p) for p in ("train", "test")] if official else list(whole.split(0.8, 0.2, seed=0))
+    halves = train_and_test(whole, seed=0)
     parts = [(_only(half, [[w] for w in trained]), _only(half, groups)) for half in halves]
     if whole.concepts is None:
         parts = [(_indicated(first), second) for first, second in parts]
     return LeakageData(parts[0][0], parts[1][0], parts[0][1], parts[1][1])
+
+
+def training_classes(settings: LeakageSettings) -> Dataset:
+    """Return the training images of the classes trained on: all that a choice of settings may see.
+
+    Raises
+    ------
+    ConfigError
+        If they are fewer than four: none could be left out to play those probed for.
+    """
+    names = _words(settings.known)
+    if len(names) < 4:
+        raise ConfigError(
+            "no settings can be chosen without a look at the classes probed for in the end",
+            where="known",
+            expected="four classes or more, so that two can be left out and probed for",
+            got=", ".join(names) or f"the classes of {settings.test}",
+            fix="Choose them on another test: --known with four classes, --probe with others.",
+        )
+    whole = load(settings.data, settings.data_dir)
+    train, _ = train_and_test(whole, seed=0)
+    return replace(_only(train, [[name] for name in names]), ids=None)  # numbered anew
 
 
 def _words(text: str) -> list[str]:

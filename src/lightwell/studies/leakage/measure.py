@@ -14,12 +14,13 @@ from lightwell.core.dataset import Dataset
 from lightwell.core.findings import Estimate, Null, Reference, slug
 from lightwell.core.representation import Representation
 from lightwell.metrics import share_estimate
-from lightwell.metrics.leakage import Rejected, leakage, leakage_estimates
+from lightwell.metrics.leakage import leakage, leakage_estimates
 from lightwell.metrics.leakage_information import information_leakage_estimates
 from lightwell.models.decisions.gate import OpenSetGate
 from lightwell.models.model import Model
 from lightwell.studies.leakage.cases import Case
 from lightwell.studies.leakage.gates import GateSettings
+from lightwell.studies.leakage.settings import LeakageSettings
 from lightwell.training import represent
 
 Mask = NDArray[np.bool_]
@@ -44,23 +45,6 @@ PUBLISHED: dict[str, dict[str, float]] = {
     },
 }
 """Published leakage by test, method and gate; the ungated GlanceNet is called CG-VAE there."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the numbers need.
-
-    Attributes
-    ----------
-    policy : {"random", "abstain", "unknown"}
-        What becomes of rejected examples.
-    n_resamples, seed : int
-        Of the intervals.
-    """
-
-    policy: Rejected
-    n_resamples: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -140,14 +124,14 @@ def _view(model: Model, part: str, case: Case) -> Representation:
     return replace(view, codes=view.codes[:, :columns], class_names=case.data.train.class_names)
 
 
-def estimates(done: Gated, case: Case, options: Options) -> Iterable[Estimate]:
+def estimates(done: Gated, case: Case, settings: LeakageSettings) -> Iterable[Estimate]:
     """Yield every number of one model."""
     for gate in done.accepted:
-        yield from _gate_estimates(done, gate, case, options)
-    yield from _concept_estimates(done, case, options)
+        yield from _gate_estimates(done, gate, case, settings)
+    yield from _concept_estimates(done, case, settings)
 
 
-def _gate_estimates(done: Gated, gate: str, case: Case, options: Options) -> Iterable[Estimate]:
+def _gate_estimates(done: Gated, gate: str, case: Case, settings: LeakageSettings) -> Iterable[Estimate]:
     """Yield what leaks, beside what a blind probe reads: it knows what was let through, but no code."""
     accepted, name = done.accepted[gate], f"{done.name}.{gate}"
     found, blind = (
@@ -158,14 +142,14 @@ def _gate_estimates(done: Gated, gate: str, case: Case, options: Options) -> Ite
             case.data.open_test.labels,
             train_accepted=accepted["open_train"],
             test_accepted=accepted["open_test"],
-            rejected=options.policy,
+            rejected=settings.policy,
             standardise=True,
-            seed=options.seed,
+            seed=settings.seed,
         )
         for seen in (1, 0)
     )
     published = PUBLISHED.get(case.name, {}).get(name)
-    for one in leakage_estimates(found, name, options.n_resamples):
+    for one in leakage_estimates(found, name, settings.n_resamples):
         if one.name == f"leakage.{name}" and published is not None:
             yield replace(one, reference=Reference(published, _SOURCE))
         elif not one.name.startswith("coverage"):
@@ -181,7 +165,7 @@ def _gate_estimates(done: Gated, gate: str, case: Case, options: Options) -> Ite
     yield share_estimate(f"open_refused.{name}", ~accepted["open_test"], null=chance)
 
 
-def _concept_estimates(done: Gated, case: Case, options: Options) -> Iterable[Estimate]:
+def _concept_estimates(done: Gated, case: Case, settings: LeakageSettings) -> Iterable[Estimate]:
     """Yield how well known concepts are predicted, and how much more than themselves they tell."""
     view, held_out = done.views["validation"], case.data.validation
     if view.concepts is None or held_out.concepts is None or view.concepts.shape != held_out.concepts.shape:
@@ -196,7 +180,7 @@ def _concept_estimates(done: Gated, case: Case, options: Options) -> Iterable[Es
     soft, true, labels = view.concepts[rows], held_out.concepts[rows], held_out.labels[rows]
     if np.isnan(true).any() or soft.shape[1] < 2 or len(np.unique(labels)) < 2 or len(soft) < 5:
         return
-    for one in information_leakage_estimates(soft, true, labels, options.seed):
+    for one in information_leakage_estimates(soft, true, labels, settings.seed):
         yield replace(one, name=f"{one.name}.{done.name}")
 
 

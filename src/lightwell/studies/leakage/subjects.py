@@ -1,58 +1,15 @@
-"""The models a leakage study asks: those it trains, and saved ones of the user's own."""
+"""The models a leakage study asks: saved ones of the user's own, and what a card tells of a trained one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from lightwell.core import slug
-from lightwell.core.errors import ConfigError, DataError, nearest
-from lightwell.core.files import MANIFEST
+from lightwell.core.errors import DataError
 from lightwell.models import saved
 from lightwell.models.model import Model
 from lightwell.studies.leakage.cases import Case
 from lightwell.studies.writing import model_card
 from lightwell.training.run import log
-
-METHODS = {"cbnm": "cbnm", "vae": "glancenet", "glancenet": "glancenet"}
-"""What can be trained, and the method of the house that it is; the VAE has no class prior."""
-
-
-def folders(methods: str) -> dict[str, Path | None]:
-    """Return what is measured, by its name in the findings: None to train it, or the folder of a saved model.
-
-    Parameters
-    ----------
-    methods : str
-        Names of ``METHODS`` and folders of saved models, with commas.
-
-    Raises
-    ------
-    ConfigError
-        If there is none, one is unknown, or two have one name.
-
-    Examples
-    --------
-    >>> folders("cbnm, glancenet")
-    {'cbnm': None, 'glancenet': None}
-    """
-    words = [word for word in (part.strip() for part in methods.split(",")) if word]
-    found: dict[str, Path | None] = {}
-    for word in words:
-        path = Path(word)
-        if word in METHODS:
-            found[word] = None
-        elif (path / MANIFEST).is_file():
-            found[slug(path.resolve().parent.name if path.name == "model" else path.name)] = path
-        else:
-            raise ConfigError(
-                "no such method, and no folder of a saved model",
-                where="methods",
-                got=repr(word),
-                fix=nearest(word, METHODS),
-            )
-    if not words or len(found) < len(words):
-        raise ConfigError("methods are named once each, at least one", where="methods", got=repr(methods))
-    return found
 
 
 def loaded(path: Path, case: Case) -> Model:

@@ -5,29 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lightwell.core.seeds import generator
 from lightwell.metrics import borrowing
 from lightwell.models.anchors import Anchors
 from lightwell.report import Block, Figure, Note, Section, Table, Text, figures, project
+from lightwell.report.projection import TSNE_LIMIT
 from lightwell.studies.open_set.stored import Stored, true_classes
 
-_MAP_LIMIT = 10_000
+_MAP_LIMIT = 10_000  # examples on a map
 
 
 def maps(stored: Stored) -> list[Block]:
     """Return the map of all test codes, and its views: one layout, drawn several times."""
     test, settings = stored.test, stored.settings
-    anchors = stored.decision.scorer.anchors
-    rows = np.arange(test.n)
-    if test.n > _MAP_LIMIT:
-        rows = np.sort(np.random.default_rng(0).choice(test.n, _MAP_LIMIT, replace=False))
+    anchors, chosen, seed = stored.decision.scorer.anchors, settings.get("map", "auto"), int(settings["seed"])
+    groups, names = true_classes(test)
+    rows = _some(groups, TSNE_LIMIT if chosen == "auto" else _MAP_LIMIT, seed)
     means = stored.known_means
     extra = means if anchors is None else np.concatenate([anchors.matrix(), means])
-    points, placed, method = project(
-        test.codes[rows], extra=extra, method=settings.get("map", "auto"), seed=int(settings["seed"])
-    )
+    points, placed, method = project(test.codes[rows], extra=extra, method=chosen, seed=seed)
     k = len(means)
     marks = {"anchors": placed[:k] if anchors is not None else None, "means": placed[-k:]}
-    groups, names = true_classes(test)
+    part = "All" if len(rows) == test.n else f"{len(rows):,} of {test.n:,}"
     stars = "Stars are anchors, crosses class means. " if anchors is not None else "Crosses are class means. "
     return [
         Figure(
@@ -35,19 +34,26 @@ def maps(stored: Stored) -> list[Block]:
             figures.code_map(
                 points, test.labels[rows], stored.names, refused=stored.refused[rows], method=method, **marks
             ),
-            f"Test codes in two dimensions ({method}): known classes in colour, unknown in grey. {stars}"
-            "Distances between far groups mean little in such a map.",
+            f"{part} test codes in two dimensions ({method}): known classes in colour, unknown in grey. "
+            f"{stars}Distances between far groups mean little in such a map.",
             "Scatter plot of known classes as separate groups and unknown examples between them.",
         ),
         Figure(
             "map_views",
             figures.map_views(points, groups[rows], names, k, **marks),
-            f"The same map in views. {method} was computed once, on all test codes together with anchors and "
-            "means, so a point stands in the same place everywhere: known classes only; with the unknown "
+            f"The same map in views. {method} was computed once, on these test codes together with anchors "
+            "and means, so a point stands in the same place everywhere: known classes only; with the unknown "
             "examples under their own classes; unknown only. The model never saw the names of the unknown.",
             "Three scatter plots on one layout, with the name of each class at its middle.",
         ),
     ]
+
+
+def _some(groups: NDArray[np.int64], most: int, seed: int) -> NDArray[np.intp]:
+    """Return rows, at most so many: drawn at random, each class in proportion to its size."""
+    n, count = len(groups), min(len(groups), most)
+    by_class = np.lexsort((generator(seed, "map rows").random(n), groups))
+    return np.sort(by_class[np.arange(count) * n // count])
 
 
 def sections(stored: Stored) -> list[Section]:
@@ -63,9 +69,6 @@ def _evidence(stored: Stored, anchors: Anchors) -> Section:
     test, k = stored.test, anchors.n_features
     groups, names = true_classes(test)
     known = len(stored.names)
-    assert test.predictions is not None  # noqa: S101 - stored views hold them
-    taken = np.bincount(test.predictions[~test.known], minlength=known)
-    chosen = int(taken.argmax())
     blocks: list[Block] = [
         Figure(
             "violins",
@@ -88,18 +91,12 @@ def _evidence(stored: Stored, anchors: Anchors) -> Section:
         blocks.append(
             Figure(
                 "violins_dimensions",
-                figures.class_violins(
-                    test.codes[:, chosen * k : (chosen + 1) * k],
-                    groups,
-                    names,
-                    known,
-                    [f"dimension {chosen * k + i}" for i in range(k)],
-                    [chosen] * k,
-                    f"activation, axis of {stored.names[chosen]}",
-                ),
-                f"The {k} dimensions of '{stored.names[chosen]}' one by one: the class that most unknown "
-                "examples are taken for. Panels that look the same are dimensions that say the same.",
-                "Violin plots of single dimensions over every class.",
+                figures.dimension_violins(anchors.blocks(test.codes), groups, names),
+                f"Every dimension by itself: a row for each class's block, and in it the {k} dimensions side "
+                "by side over every class, known and unknown. Violins of one class that look the same are "
+                "dimensions that say the same of it. Where there are more than 20 classes, a row shows the "
+                "class itself and those with the most evidence for it.",
+                "Violin plots of single dimensions over every class, one row a block.",
             )
         )
     return Section("How evidence is spread over classes", tuple(blocks))

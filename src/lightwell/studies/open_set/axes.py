@@ -11,6 +11,7 @@ from lightwell.core.files import load_arrays
 from lightwell.models.anchors import Anchors
 from lightwell.report import Block, Figure, Note, Numbers, Section, Table, Text, figures
 from lightwell.studies.open_set import analyses, cards
+from lightwell.studies.open_set.refusal import word
 from lightwell.studies.open_set.stored import Stored, class_means
 
 _COPIES = 0.9  # mean absolute correlation from which features count as copies
@@ -111,7 +112,7 @@ def _reasons(stored: Stored, anchors: Anchors) -> Section:
             "Nothing recognised: no class reaches a quarter of its full evidence. Conflict: two classes do, "
             "and the second has at least half of the first. Partial match: one class, part-way. "
             "Over-activation: more own evidence than the anchor asks for; a sign of a clear known example, "
-            "not of an unknown one."
+            "not of an unknown one." + _other_decider(stored.score)
         ),
         stored.table("reasons", "Reasons of all refusals on the test images."),
     ]
@@ -125,13 +126,24 @@ def _reasons(stored: Stored, anchors: Anchors) -> Section:
                     name,
                     figures.card_sheet(group),
                     f"{title} examples, drawn at random from the test images. From left to right: the image; "
-                    "the parts of its squared distance; its code, the mean codes of the predicted class "
-                    "(training examples classified right) and of the true class (its test examples), for the "
-                    "six strongest classes; where the evidence lies.",
+                    "the parts of its squared distance to the anchor; its code, the mean codes of the "
+                    "predicted class (training examples classified right) and of the true class (its test "
+                    "examples), for the six strongest classes; where the evidence lies.",
                     f"{title} examples with their evidence; each is explained in words beside its image.",
                 )
             )
     return Section("Why an example was refused", tuple(blocks))
+
+
+def _other_decider(score: str) -> str:
+    """Say so where the parts of the distance are not those of the score that refused."""
+    if score in ("distance", "one_sided"):
+        return ""
+    return (
+        f"\n\nThe score that refused is another one, {word(score)}: parts, reasons and sentences tell what "
+        "the distance to the anchor is made of, not that score. To let the distance decide: "
+        "`--score one_sided`."
+    )
 
 
 def _own_and_other(sums: NDArray[np.float64]) -> tuple[Any, Any, Any]:

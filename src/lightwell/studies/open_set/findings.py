@@ -23,12 +23,13 @@ from lightwell.metrics import (
 from lightwell.metrics.bootstrap import estimate
 from lightwell.metrics.differentiation import activation_correlation, effective_rank, partly_on, shuffled
 from lightwell.models.anchors import Anchors
-from lightwell.studies.open_set.measure import Mask, Measured, Options
+from lightwell.studies.open_set.measure import Mask, Measured
+from lightwell.studies.open_set.settings import OpenSetSettings
 
 _FEW = 200  # resamples of what has no fast path
 
 
-def collect(measured: list[Measured], data: OpenSetData, options: Options) -> Findings:
+def collect(measured: list[Measured], data: OpenSetData, settings: OpenSetSettings) -> Findings:
     """Return every number of the report: the method's first, then the baseline's."""
     main = measured[0]
     found = Findings()
@@ -38,19 +39,19 @@ def collect(measured: list[Measured], data: OpenSetData, options: Options) -> Fi
         majority = _majority(done.test.labels[known])
         found.add(share_estimate(f"accuracy{variant}", right[known], null=majority))
         for score, values in done.test.scores.items():
-            found.add(*_score_estimates(score + variant, values, known, right, options))
-            high = found[f"auroc.{score}{variant}"].high
-            message = inverted(high) if high is not None else None  # noise just below chance is no sign
+            found.add(*_score_estimates(score + variant, values, known, right, settings))
+            auroc = found[f"auroc.{score}{variant}"]
+            message = inverted(auroc.value, auroc.high)
             if message:
                 found.warn(f"{score}{variant}: {message}")
         if done is not main:
-            found.add(*_differences(main, done, options))
-    found.add(*_decision_estimates(main, data, options), *_probe_estimates(main, options))
+            found.add(*_differences(main, done, settings))
+    found.add(*_decision_estimates(main, data, settings), *_probe_estimates(main, settings))
     if main.anchors is not None:
         if main.radius is not None:
             found.add(*_sphere_estimates(main, main.anchors, main.radius))
             _warn_of_collapse(found, main, main.anchors, main.radius)
-        found.add(*_differentiation_estimates(main, main.anchors, options))
+        found.add(*_differentiation_estimates(main, main.anchors, settings))
     if main.decision.rule.fallback:
         names = ", ".join(data.split.known[c] for c in main.decision.rule.fallback)
         found.warn(
@@ -65,14 +66,14 @@ def _majority(labels: NDArray[Any]) -> Null:
 
 
 def _score_estimates(
-    score: str, values: Any, known: Mask, correct: Mask, options: Options
+    score: str, values: Any, known: Mask, correct: Mask, settings: OpenSetSettings
 ) -> Iterable[Estimate]:
-    kwargs: dict[str, Any] = {"score_name": score, "n_resamples": options.n_resamples, "seed": options.seed}
+    kwargs: dict[str, Any] = {"score_name": score, "n_resamples": settings.n_resamples, "seed": settings.seed}
     natural = open_set_estimates(values, ~known, correct, **kwargs)
     return [*natural, *one_to_one_estimates(values, ~known, **kwargs)]
 
 
-def _differences(main: Measured, baseline: Measured, options: Options) -> Iterable[Estimate]:
+def _differences(main: Measured, baseline: Measured, settings: OpenSetSettings) -> Iterable[Estimate]:
     """Return by how much the score that decides beats those of the baseline, on the same examples."""
     own, unknown = main.test.scores[main.score_name], ~main.test.known
     for score in ("msp", "mls"):
@@ -81,24 +82,24 @@ def _differences(main: Measured, baseline: Measured, options: Options) -> Iterab
             baseline.test.scores[score],
             unknown,
             variant=f"{main.score_name}.{score}",
-            n_resamples=options.n_resamples,
-            seed=options.seed,
+            n_resamples=settings.n_resamples,
+            seed=settings.seed,
         )
 
 
-def _probe_estimates(main: Measured, options: Options) -> Iterable[Estimate]:
+def _probe_estimates(main: Measured, settings: OpenSetSettings) -> Iterable[Estimate]:
     """Return what a linear probe on the codes finds: accuracy, and how its doubt marks the unknown."""
     train, test, known = main.views["train"], main.test, main.test.known
-    probe = linear_probe(train.codes, train.labels, test.codes, options.seed)
+    probe = linear_probe(train.codes, train.labels, test.codes, settings.seed)
     right = known & (probe.predictions == test.labels)
     accuracy = share_estimate("linear_probe.accuracy", right[known], null=_majority(test.labels[known]))
-    return [accuracy, *_score_estimates("linear_probe", 1 - probe.confidence, known, right, options)]
+    return [accuracy, *_score_estimates("linear_probe", 1 - probe.confidence, known, right, settings)]
 
 
-def _decision_estimates(main: Measured, data: OpenSetData, options: Options) -> list[Estimate]:
+def _decision_estimates(main: Measured, data: OpenSetData, settings: OpenSetSettings) -> list[Estimate]:
     """Return promised against observed refusals, what is caught, and the macro F1 over K+1 classes."""
     test, known = main.test, main.test.known
-    promised: Null | None = Null("promised", options.false_refusal)
+    promised: Null | None = Null("promised", settings.false_refusal)
     masks = {name: (main.refused_by(name), promised) for name in main.decisions}
     if main.radius is not None and "distance" in test.scores:
         masks["radius"] = (test.scores["distance"] > main.radius, None)  # made for training: no promise
@@ -118,8 +119,8 @@ def _decision_estimates(main: Measured, data: OpenSetData, options: Options) -> 
             [test.labels, decided],
             strata=known,
             null=never,
-            n_resamples=min(options.n_resamples, _FEW),
-            seed=options.seed,
+            n_resamples=min(settings.n_resamples, _FEW),
+            seed=settings.seed,
         ),
         Estimate("openness", openness(n_known, n_all, n_known), higher_is_better=None),
     ]
@@ -147,13 +148,13 @@ def _sphere_estimates(main: Measured, anchors: Anchors, radius: float) -> list[E
     return [inside, unknown]
 
 
-def _differentiation_estimates(main: Measured, anchors: Anchors, options: Options) -> list[Estimate]:
+def _differentiation_estimates(main: Measured, anchors: Anchors, settings: OpenSetSettings) -> list[Estimate]:
     """Return whether the features of a class say different things, on known test examples."""
     k, known = anchors.n_features, main.test.known
     if k < 2:
         return []
     codes, labels = main.test.codes[known].astype(np.float64), main.test.labels[known]
-    mixed, on = shuffled(codes, labels, k, options.seed), anchors.value / 2
+    mixed, on = shuffled(codes, labels, k, settings.seed), anchors.value / 2
 
     def resampled(measure: Callable[..., float], null: Null, *, better: bool) -> Estimate:
         return estimate(
@@ -163,8 +164,8 @@ def _differentiation_estimates(main: Measured, anchors: Anchors, options: Option
             strata=labels,
             null=null,
             higher_is_better=better,
-            n_resamples=min(options.n_resamples, _FEW),
-            seed=options.seed,
+            n_resamples=min(settings.n_resamples, _FEW),
+            seed=settings.seed,
         )
 
     chance = Null("features shuffled", activation_correlation(mixed, labels, k))

@@ -16,28 +16,9 @@ from lightwell.models.decisions.rejection import ConformalRule
 from lightwell.models.model import Model
 from lightwell.models.saved import Decision
 from lightwell.models.scorers import make_scorer
+from lightwell.studies.open_set.settings import OpenSetSettings
 
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a measurement is asked for.
-
-    Attributes
-    ----------
-    score : str or None
-        Score that decides; None is the model's default.
-    false_refusal : float
-        Promised share of known examples refused.
-    n_resamples, seed : int
-        Of the bootstrap.
-    """
-
-    score: str | None
-    false_refusal: float
-    n_resamples: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -106,21 +87,24 @@ class Measured:
         return float(self.test.correct[self.test.known].mean())
 
 
-def measure(model: Model, views: Mapping[str, Representation], options: Options) -> Measured:
+def measure(model: Model, views: Mapping[str, Representation], settings: OpenSetSettings) -> Measured:
     """Fit every score of a model on known training data, and the rules on held-out known data."""
-    scorers = {name: make_scorer(name, model.anchors).fit(views["train"]) for name in model.scores}
+    scorers = {
+        name: make_scorer(name, model.anchors, **settings.scoring.of(name)).fit(views["train"])
+        for name in model.scores
+    }
     scored = {
         part: view.with_scores({name: scorer.score(view) for name, scorer in scorers.items()})
         for part, view in views.items()
     }
-    default = options.score if options.score in model.scores else model.scores[0]
+    default = settings.score if settings.score in model.scores else model.scores[0]
     wanted = [("per_class", default, True), ("global", default, False)]
     if "distance" in model.scores:
         wanted.append(("global_distance", "distance", False))
     held_out = scored["calibration"]
     decisions = {}
     for name, score, per_class in wanted:
-        rule = ConformalRule(options.false_refusal, per_class)
+        rule = ConformalRule(settings.false_refusal, per_class)
         rule.fit(held_out.scores[score], _predictions(held_out), model.n_classes)
         decisions[name] = Decision(scorers[score], rule)
     return Measured(model.info.name, scored, decisions, model.anchors, getattr(model, "radius", None))

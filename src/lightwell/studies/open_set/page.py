@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lightwell.report import Block, Figure, Note, Numbers, Page, Section, figures, findings_table
+from lightwell.report import Block, Note, Numbers, Page, Section, findings_table
 from lightwell.studies.open_set import analyses, axes, refusal, weights
 from lightwell.studies.open_set.refusal import word
 from lightwell.studies.open_set.stored import Stored
@@ -87,15 +87,7 @@ def _against_baseline(stored: Stored) -> str:
 
 
 def _training(stored: Stored) -> Section:
-    blocks: list[Block] = []
-    for name, *path in ((stored.settings["method"],), ("softmax", "baseline")):
-        if stored.folder.joinpath(*path, "metrics.csv").is_file():
-            blocks.append(
-                Figure(
-                    f"training_{name}",
-                    figures.training_curves(stored.curves(*path)),
-                    f"Training of {name}: each loss term, and accuracy on held-out known images.",
-                    f"Curves of the loss terms of {name} by epoch.",
-                )
-            )
-    return Section("Training", tuple(blocks))
+    said = "Training of {}: each loss term, and accuracy on held-out known images."
+    trainings = [(stored.settings["method"],), ("softmax", "baseline")]
+    kept = [one for one in trainings if stored.folder.joinpath(*one[1:], "metrics.csv").is_file()]
+    return Section("Training", tuple(stored.training(said.format(one[0]), *one) for one in kept))

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.files import MANIFEST
-from lightwell.data import SOURCES, Dataset, OpenSetData, apply_split, load, open_set_split
+from lightwell.data import Dataset, OpenSetData, apply_split, load, open_set_split
 from lightwell.data.resize import resized
 from lightwell.models import saved
 from lightwell.models.decisions.rejection import ConformalRule
+from lightwell.studies.open_set.settings import OpenSetSettings
+from lightwell.studies.parting import load_at
 from lightwell.training.run import log
 
-if TYPE_CHECKING:
-    from lightwell.studies.open_set.study import OpenSet
 
-
-def parts_of(study: OpenSet, dataset: Dataset | None = None) -> OpenSetData:
+def parts_of(settings: OpenSetSettings, dataset: Dataset | None = None) -> OpenSetData:
     """Return known training and test images and unknown test images; see :meth:`OpenSet.open_set_data`.
 
     Raises
@@ -29,37 +27,33 @@ def parts_of(study: OpenSet, dataset: Dataset | None = None) -> OpenSetData:
     DataError
         If the data set has no images or no labels.
     """
-    whole = _load(study) if dataset is None else dataset
+    whole = dataset
+    if whole is None:
+        whole = load_at(settings.data, settings.data_dir, settings.image_size)
     if whole.inputs.ndim != 4:
         raise DataError("this study is about images", where=whole.name, got="series")
     if not whole.class_names:
         raise DataError("this data set has no labels", where=whole.name, expected="a class an example")
     official = "train" in whole.parts and not {"test", "val"}.isdisjoint(whole.parts)
-    if study.train_images is not None and official:
+    if settings.train_images is not None and official:
         rows = whole.parts["train"]
-        rows = rows[_first(whole.labels[rows], study.train_images)]
+        rows = rows[_first(whole.labels[rows], settings.train_images)]
         whole = replace(whole, parts=dict(whole.parts) | {"train": rows})
-    named = study.split if study.known is None else None
-    split = open_set_split(whole, named, known=study.known)
-    other = load(split.unknown_dataset, study.data_dir) if split.unknown_dataset else None
+    named = settings.split if settings.known is None else None
+    split = open_set_split(whole, named, known=settings.known, unknown=settings.unknown)
+    other = load(split.unknown_dataset, settings.data_dir) if split.unknown_dataset else None
     data = apply_split(whole, split, other)
-    if study.train_images is not None and not official:
-        data = replace(data, train=data.train.take(_first(data.train.labels, study.train_images)))
-    if study.image_size is None:
+    if settings.train_images is not None and not official:
+        data = replace(data, train=data.train.take(_first(data.train.labels, settings.train_images)))
+    if settings.image_size is None:
         return data
-    size = study.image_size
+    size = settings.image_size
     return replace(
         data,
         train=resized(data.train, size),
         test=resized(data.test, size),
         unknown=resized(data.unknown, size),
     )
-
-
-def _load(study: OpenSet) -> Dataset:
-    # Files of the user's own may differ in size, so they are brought to one as they are read.
-    arrays = study.data in SOURCES or study.data.endswith(".npz")
-    return load(study.data, study.data_dir, image_size=None if arrays else study.image_size)
 
 
 def _first(labels: NDArray[np.int64], n: int) -> NDArray[np.int64]:
@@ -102,7 +96,7 @@ def hold_out(train: Dataset, share: float, rate: float) -> tuple[Dataset, Datase
 
 
 def seen_before(encoder: str, data: OpenSetData) -> list[str]:
-    """Warn where an encoder, the folder of a saved model, was trained on classes that play unknown."""
+    """Warn where an encoder, the folder of a saved model, was trained on classes named like unknown ones."""
     if not (encoder and (Path(encoder) / MANIFEST).is_file()):
         return []
     seen = saved.classes_seen(Path(encoder))
@@ -110,9 +104,10 @@ def seen_before(encoder: str, data: OpenSetData) -> list[str]:
     if not names:
         return []
     warning = (
-        f"The encoder was trained on classes that play unknown here: {', '.join(names)}. What is called "
-        "unknown was seen in training, so these numbers do not tell how unseen classes are refused. Choose a "
-        "split whose unknown classes the encoder has never seen, or another encoder."
+        f"The encoder was trained on classes with the names of unknown ones here: {', '.join(names)}. Only "
+        "names can be compared. Unless these are other classes of other data, what is called unknown was "
+        "seen in training, and these numbers do not tell how unseen classes are refused: choose a split "
+        "whose unknown classes the encoder has never seen, or another encoder."
     )
     log.warning(warning)
     return [warning]

@@ -11,12 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from lightwell.core.errors import ConfigError
-from lightwell.core.seeds import generator
 from lightwell.data import Dataset
 from lightwell.studies.open_set.study import OpenSet
-
-_RESAMPLES = 40  # a search reads the estimates, not their intervals
+from lightwell.studies.validation import RESAMPLES, left_out
 
 
 def folds(
@@ -57,14 +54,7 @@ def folds(
     """
     train = study.open_set_data(None).train
     names = train.class_names
-    left_out = max(1, len(names) // 3) if held_out is None else held_out
-    if n_folds < 1 or not 1 <= left_out <= len(names) - 2:
-        raise ConfigError(
-            "known classes cannot be parted so",
-            where="folds and held-out classes",
-            expected=f"at least one fold, and 1 .. {len(names) - 2} of {len(names)} classes held out",
-            got=f"{n_folds} folds, {left_out} held out",
-        )
+    choices = left_out(names, n_folds, held_out, seed)
     kept, measured = train.split(0.8, 0.2, seed=seed)
     ids = np.asarray(train.ids)
     parts = {
@@ -72,17 +62,17 @@ def folds(
         for name, part in (("train", kept), ("test", measured))
     }
     data = replace(train, name=f"{train.name}, pseudo-unknown", parts=parts)
-    order = generator(seed, "pseudo-unknown classes").permutation(len(names))
-    pairs = []
-    for fold in range(n_folds):
-        out = {names[order[(fold * left_out + i) % len(names)]] for i in range(left_out)}
-        known = tuple(name for name in names if name not in out)
-        pairs.append((_fold(study, known), data))
-    return pairs
+    return [(_fold(study, tuple(name for name in names if name not in out)), data) for out in choices]
 
 
 def _fold(study: OpenSet, known: tuple[str, ...]) -> OpenSet:
     """Return the study of one fold, without what a search does not read."""
     return replace(
-        study, known=known, train_images=None, n_resamples=_RESAMPLES, map="pca", train_baseline=False
+        study,
+        known=known,
+        unknown=None,
+        train_images=None,
+        n_resamples=RESAMPLES,
+        map="pca",
+        train_baseline=False,
     )

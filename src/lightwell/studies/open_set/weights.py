@@ -40,9 +40,10 @@ def sections(stored: Stored) -> list[Section]:
         Figure(
             "filters",
             figures.class_filters(weights, stored.names),
-            "Filters of the last convolution, one row a class, each averaged over its input channels. Red is "
-            "above zero, blue below.",
-            "Grid of small filters, one row a class.",
+            "Filters of the last convolution, one row a class. Left each averaged over its input channels: "
+            "red is above zero, blue below, and signs that differ cancel. Right the norm of the same weights "
+            "over the input channels: where a filter looks at all.",
+            "Two grids of small filters, one row a class.",
         ),
         Figure(
             "filter_correlation",

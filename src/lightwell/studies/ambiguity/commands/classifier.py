@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from lightwell.metrics.generation import acd, band_share
 from lightwell.models import saved
 from lightwell.models.boundary.undecided import Undecided
 from lightwell.report import figures
-from lightwell.studies.ambiguity.commands.words import (
+from lightwell.studies.ambiguity.commands.shared import (
     add_data,
     numbers,
     outputs_of,
@@ -26,10 +26,8 @@ from lightwell.studies.ambiguity.commands.words import (
 )
 from lightwell.studies.ambiguity.parts import Parts
 from lightwell.studies.ambiguity.recipes import subject_recipe, subject_signature
+from lightwell.studies.ambiguity.study import Ambiguity
 from lightwell.studies.writing import model_card
-
-if TYPE_CHECKING:
-    from lightwell.studies.ambiguity.study import Ambiguity
 
 
 def command(words: Sequence[str]) -> int:
@@ -37,7 +35,7 @@ def command(words: Sequence[str]) -> int:
     parser = parser_of(
         "classifier", "Train classifiers of two classes, each saved as a folder that --model takes."
     )
-    add_data(parser, " (default: 7 and 1)")
+    add_data(parser, "default: 7", "default: 1")
     add = parser.add_argument
     add("--architecture", choices=["cnn", "mlp"], default="cnn")
     add("--nf", "--filters", dest="filters", default="4", help="capacities, with commas: 1,2,4 (default: 4)")

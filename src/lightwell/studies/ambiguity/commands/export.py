@@ -18,7 +18,7 @@ from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, LightwellError
 from lightwell.core.files import explained, load_arrays, write_table, write_text
 from lightwell.metrics.prototypes import nearest
-from lightwell.studies.ambiguity.commands.words import parser_of, read_run, trainable
+from lightwell.studies.ambiguity.commands.shared import parser_of, read_run, trainable
 from lightwell.studies.ambiguity.parts import Images, Parts
 from lightwell.studies.ambiguity.stored import Stored
 

@@ -15,7 +15,7 @@ from lightwell.core.errors import DataError
 from lightwell.models import saved
 from lightwell.models.boundary.undecided import Undecided
 from lightwell.studies.ambiguity.commands.export import NEITHER, file_of
-from lightwell.studies.ambiguity.commands.words import outputs_of
+from lightwell.studies.ambiguity.commands.shared import outputs_of
 from lightwell.studies.ambiguity.parts import Images, Parts
 from lightwell.studies.ambiguity.stored import Stored
 

@@ -10,7 +10,7 @@ import numpy as np
 from lightwell.core.files import save_arrays, write_json
 from lightwell.core.seeds import derive, generator
 from lightwell.nets.convnets import check_count
-from lightwell.studies.ambiguity.commands.words import parser_of
+from lightwell.studies.ambiguity.commands.shared import parser_of
 
 
 def command(words: Sequence[str]) -> int:

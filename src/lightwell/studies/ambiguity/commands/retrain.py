@@ -27,7 +27,7 @@ from lightwell.studies.ambiguity.commands.retraining import (
     findings_of,
     of_arm,
 )
-from lightwell.studies.ambiguity.commands.words import parser_of, read_run
+from lightwell.studies.ambiguity.commands.shared import parser_of, read_run
 from lightwell.studies.ambiguity.parts import Images
 
 _SHOWN = 14

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -18,20 +17,16 @@ from lightwell.core.findings import Estimate, Findings, Null
 from lightwell.core.seeds import derive, generator
 from lightwell.metrics import estimate
 from lightwell.metrics.generation import acd, band_share, in_band
-from lightwell.models import saved
-from lightwell.models.boundary.gan import Gan
 from lightwell.models.boundary.undecided import Undecided
 from lightwell.studies.ambiguity.commands.labels import Judge, Labelled
-from lightwell.studies.ambiguity.commands.words import outputs_of, trainable, trained
-from lightwell.studies.ambiguity.networks import place
+from lightwell.studies.ambiguity.commands.shared import outputs_of, trainable, trained
+from lightwell.studies.ambiguity.networks import place, stored_gan
 from lightwell.studies.ambiguity.parts import Images, Parts, pixels, whole_batch
 from lightwell.studies.ambiguity.recipes import subject_recipe
 from lightwell.studies.ambiguity.stored import Stored
+from lightwell.studies.ambiguity.study import Ambiguity
 from lightwell.studies.learning import Recipe
 from lightwell.training.run import log
-
-if TYPE_CHECKING:
-    from lightwell.studies.ambiguity.study import Ambiguity
 
 Floats = NDArray[np.float32]
 
@@ -180,10 +175,10 @@ def findings_of(trials: Sequence[Trial]) -> Findings:
 
 def _fresh(stored: Stored, study: Ambiguity) -> Images:
     """Return synthetic images that nobody has seen, of the generator whose band was labelled."""
-    one, models = stored.pick, stored.folder / "models"
+    one = stored.pick
     tuned = stored.source == "gasten"
-    path = models / "gasten" / place(one.rule, one.start) if tuned else models / "gan"
-    gan = cast("Gan", saved.load(path / "epochs" / f"{one.epoch if tuned else one.start:02}"))
+    network, epoch = (place(one.rule, one.start), one.epoch) if tuned else ("gan", one.start)
+    gan = stored_gan(stored.folder / "models", network, epoch)
     return pixels(gan.sample(study.samples, derive(study.seed, "retrain")))
 
 

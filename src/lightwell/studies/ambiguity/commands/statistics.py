@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,14 +22,12 @@ from lightwell.metrics.generation import Gaussian
 from lightwell.models import saved
 from lightwell.models.load import load_model
 from lightwell.models.model import evaluating
-from lightwell.studies.ambiguity.commands.words import add_data, parser_of, study_of, trained, word_of
+from lightwell.studies.ambiguity.commands.shared import add_data, parser_of, study_of, trained, word_of
 from lightwell.studies.ambiguity.parts import Images, batches, parts_of
 from lightwell.studies.ambiguity.recipes import JUDGE, judge_recipe
+from lightwell.studies.ambiguity.study import Ambiguity
 from lightwell.studies.learning import signature_of
 from lightwell.studies.writing import model_card
-
-if TYPE_CHECKING:
-    from lightwell.studies.ambiguity.study import Ambiguity
 
 _JUDGE = "judge"
 
@@ -39,7 +37,7 @@ def command(words: Sequence[str]) -> int:
     parser = parser_of(
         "statistics", "Write mean and covariance of the training images of a pair, or of every pair."
     )
-    add_data(parser, " (without both: every pair)")
+    add_data(parser, "without both: every pair", "without both: every pair")
     add = parser.add_argument
     add(
         "--features",
@@ -130,7 +128,7 @@ def _training_images(study: Ambiguity, *, every_pair: bool) -> tuple[Dataset, li
     if len(present) < 2:
         raise DataError("a pair is two classes", where=whole.name, expected="two or more", got=len(present))
     any_pair = f"{whole.class_names[present[1]]},{whole.class_names[present[0]]}"
-    every = parts_of(whole, any_pair, study.image_size, study.seed, study.train_images).every
+    every = parts_of(replace(study, pair=any_pair), whole).every
     return every, [(high, low) for low, high in combinations(present, 2)]
 
 

@@ -18,7 +18,7 @@ from lightwell.metrics.agreement import agreements
 from lightwell.metrics.attribution import similarity_estimates, similarity_rates
 from lightwell.studies.explanations.parts import batch
 from lightwell.studies.explanations.pictures import Beside
-from lightwell.studies.explanations.task import PICTURED, Measured, Task, encoder_part, errors
+from lightwell.studies.explanations.task import Measured, Task, encoder_part, errors, few
 
 MOST, LEAST = 5, 3  # training examples beside each explained one
 _LEGACY = {"influence": ("lissa", "legacy_influence"), "simplex": ("simplex", "legacy_simplex")}
@@ -34,7 +34,6 @@ def measure(task: Task) -> Measured:
     random = generator(task.seed, "random examples").random((parts.test.n, parts.corpus.n))
     scores = {method: one.scores for method, one in found.items()} | {"random": random}
     estimates: list[Estimate] = []
-    rows = np.linspace(0, parts.test.n - 1, PICTURED).astype(int)
     arrays: dict[str, Any] = task.pictured() | {"corpus_n": np.array(parts.corpus.n)}
     for method, table in scores.items():
         rates = similarity_rates(table, parts.test.labels, parts.corpus.labels)
@@ -43,7 +42,7 @@ def measure(task: Task) -> Measured:
         arrays |= {"shares": rates.shares, "base": rates.base}
     for method, one in found.items():
         estimates += errors(method, one.error)
-        for end, chosen in ends(one.scores[rows], parts.corpus).items():
+        for end, chosen in ends(few(one.scores), parts.corpus).items():
             arrays |= {f"{end}.inputs.{method}": chosen.inputs, f"{end}.words.{method}": chosen.words}
     pairs = combinations(found.items(), 2)
     estimates += [_agreement(*first, *second, task.seed) for first, second in pairs]

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lightwell.core.findings import Estimate
 from lightwell.explain.features import FEATURES
 from lightwell.metrics.agreement import Kind, agreements
 from lightwell.models.classifiers.softmax import SoftmaxSettings
-from lightwell.studies.explanations.examples import ask
-from lightwell.studies.explanations.features import few
+from lightwell.studies.explanations.experiments.examples import ask
 from lightwell.studies.explanations.parts import batch
-from lightwell.studies.explanations.task import Measured, Task, Wanted, errors, tied
-
-if TYPE_CHECKING:
-    from lightwell.studies.explanations.study import Explanations
+from lightwell.studies.explanations.settings import ExplanationsSettings
+from lightwell.studies.explanations.task import Measured, Task, Wanted, errors, few, tied
 
 _GREY_LEVELS = 255.0
 
 
-def models(study: Explanations) -> dict[str, Wanted]:
+def models(study: ExplanationsSettings) -> dict[str, Wanted]:
     """Return three autoencoders and a classifier, all with codes of the same width."""
     tasks: tuple[str, ...] = ("reconstruction", "denoising", "inpainting")
     wanted = {

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lightwell.core.findings import Estimate
 from lightwell.explain.units import unit_saliency
 from lightwell.metrics.agreement import unit_overlap
-from lightwell.studies.explanations.features import few
-from lightwell.studies.explanations.task import Measured, Task, Wanted, tied
-
-if TYPE_CHECKING:
-    from lightwell.studies.explanations.study import Explanations
+from lightwell.studies.explanations.settings import ExplanationsSettings
+from lightwell.studies.explanations.task import Measured, Task, Wanted, few, tied
 
 
-def models(study: Explanations) -> dict[str, Wanted]:
+def models(study: ExplanationsSettings) -> dict[str, Wanted]:
     """Return a β-VAE and a β-TCVAE for each β; with β = 1 they are one and the same."""
     wanted = {}
     for beta in study.betas:

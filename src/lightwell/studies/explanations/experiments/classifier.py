@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
 from lightwell.core.findings import Estimate
 from lightwell.explain.borrowed import Encoder
 from lightwell.explain.evaluation import encoder_classifier_agreement
+from lightwell.explain.features import Attribution
 from lightwell.explain.targets import Target
 from lightwell.models.capabilities import Classifies
 from lightwell.models.classifiers.softmax import SoftmaxSettings
 from lightwell.models.model import Model
-from lightwell.studies.explanations.features import few
-from lightwell.studies.explanations.task import Measured, Task, Wanted
-
-if TYPE_CHECKING:
-    from lightwell.explain.features import Attribution
-    from lightwell.studies.explanations.study import Explanations
+from lightwell.studies.explanations.settings import ExplanationsSettings
+from lightwell.studies.explanations.task import Measured, Task, Wanted, few
 
 
 class Whole(nn.Module):
@@ -48,7 +45,7 @@ class _Explain:
         return self.made[-1]
 
 
-def models(study: Explanations) -> dict[str, Wanted]:
+def models(study: ExplanationsSettings) -> dict[str, Wanted]:
     """Return the classifier, whose encoder is asked as well."""
     return {"classification": Wanted("softmax", SoftmaxSettings(features=study.autoencoder.latents))}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,19 @@ from lightwell.core.axes import Axis
 from lightwell.core.dataset import Dataset
 from lightwell.core.files import save_arrays
 from lightwell.core.findings import Estimate, Findings
-from lightwell.explain.asking import encode
 from lightwell.explain.borrowed import borrowed
 from lightwell.explain.examples import EXAMPLES, ExampleImportance
 from lightwell.explain.features import FEATURES, Attribution, attribute
 from lightwell.explain.features.baselines import Baseline
+from lightwell.explain.inputs import encode
 from lightwell.explain.targets import SelfSimilarity, Target
 from lightwell.explain.units import unit_saliency
 from lightwell.metrics.agreement import agreements
 from lightwell.report import Block, Figure, Note, Page, Section, Table, Text, findings_table
 from lightwell.report.figures import attributions
-from lightwell.studies.explanations.examples import ask, ends
+from lightwell.studies.explanations.experiments.examples import ask, ends
 from lightwell.studies.explanations.parts import batch
-from lightwell.studies.explanations.pictures import neighbour_figure, overlay_figures
+from lightwell.studies.explanations.pictures import agreement_table, neighbour_figure, overlay_figures
 
 _UNITS = 6  # of a code that the page shows
 _GUIDE = """
@@ -238,23 +239,17 @@ def _examples(done: Explained, inputs: NDArray[Any], titles: Sequence[str]) -> l
 
 def _agreement(done: Explained) -> list[Block]:
     blocks: list[Block] = []
+    prefix = "agreement.pearson"
     for what, sets in (("parts", done.maps), ("examples", done.examples)):
         names = list(sets)
-        table = np.full((len(names),) * 2, np.nan)
-        np.fill_diagonal(table, 1)
-        nulls = []
-        for i, first in enumerate(names):
-            for j, second in enumerate(names[i + 1 :], start=i + 1):
-                name = f"agreement.pearson.{first}~{second}"
-                if name in done.findings:
-                    one = done.findings[name]
-                    table[i, j] = table[j, i] = one.value
-                    nulls += [one.null.value] if one.null else []
+        pairs = {f"{prefix}.{a}~{b}" for a, b in combinations(names, 2)}
+        nulls = [e.null.value for e in done.findings if e.name in pairs and e.null]
         if len(names) > 1:
             caption = f"Pearson's correlation of the scores of {what} between methods."
             if nulls:
                 caption += " With other examples' scores in place of their own (the null) it is "
                 caption += f"{min(nulls):.2f} to {max(nulls):.2f}."
+            table, _ = agreement_table(done.findings, prefix, names)
             drawn = attributions.agreement_matrix(table, names)
             blocks.append(Figure(f"agreement_of_{what}", drawn, caption, f"Matrix of {len(names)} methods."))
     return blocks or [Note("info", "Two methods or more are needed to compare.")]

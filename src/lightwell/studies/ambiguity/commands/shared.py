@@ -1,31 +1,28 @@
-"""What the commands share: their words, the run they go on from, and a training outside of a run."""
+"""What the commands share: their options, the run they go on from, and a training outside of a run."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lightwell.core.dataset import Dataset
 from lightwell.core.errors import ConfigError, DataError
 from lightwell.core.seeds import derive
 from lightwell.models import saved
+from lightwell.models.boundary.undecided import Undecided
 from lightwell.models.load import load_model
 from lightwell.models.model import Model, Signature
 from lightwell.studies.ambiguity.parts import Images, Parts, batches
 from lightwell.studies.ambiguity.stored import Stored
+from lightwell.studies.ambiguity.study import Ambiguity
 from lightwell.studies.learning import Recipe
 from lightwell.training import fit
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from lightwell.models.boundary.undecided import Undecided
-    from lightwell.studies.ambiguity.study import Ambiguity
 
 
 def parser_of(name: str, description: str) -> argparse.ArgumentParser:
@@ -35,22 +32,20 @@ def parser_of(name: str, description: str) -> argparse.ArgumentParser:
     )
 
 
-def add_data(parser: argparse.ArgumentParser, pair: str) -> None:
-    """Add the options that name data and pair, and the preset that the rest comes from."""
+def add_data(parser: argparse.ArgumentParser, positive: str, negative: str) -> None:
+    """Add the options that name data, pair (and what it is where it is not named) and preset."""
     add = parser.add_argument
     add("--data", default="mnist-mini", help="name of a data set, or a path (default: mnist-mini)")
     add("--data-dir", type=Path, help="where files lie")
     add("--image-size", type=int, help="resize images to this many pixels a side")
-    add("--pos", metavar="CLASS", help=f"positive class by name or number{pair}")
-    add("--neg", metavar="CLASS", help=f"negative class by name or number{pair}")
+    add("--pos", metavar="CLASS", help=f"positive class by name or number ({positive})")
+    add("--neg", metavar="CLASS", help=f"negative class by name or number ({negative})")
     add("--preset", help="of the study: what is not said here (default: small)")
     add("--seed", type=int, default=0, help="of parts, weights and order (default: 0)")
 
 
 def study_of(options: argparse.Namespace, **settings: Any) -> Ambiguity:
     """Return the study that the options of :func:`add_data` describe; a pair that is not named is 7,1."""
-    from lightwell.studies.ambiguity.study import Ambiguity
-
     if (options.pos is None) != (options.neg is None):
         raise ConfigError("a pair is two classes", where="--pos, --neg", expected="both, or neither")
     named = {"data": options.data, "seed": options.seed} | settings
@@ -104,8 +99,6 @@ def read_run(folder: Path | str, dataset: Dataset | None = None) -> tuple[Stored
     ConfigError
         If it is a run of another study, or the data are no longer those it learned from.
     """
-    from lightwell.studies.ambiguity.study import Ambiguity
-
     folder = Path(folder)
     if not (folder / "run.json").is_file():
         raise ConfigError("this folder holds no run", where=folder, expected="a run of the study ambiguity")

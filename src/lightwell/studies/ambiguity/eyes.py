@@ -1,4 +1,4 @@
-"""What classifier, judge and frozen discriminator say of images, as arrays and as numbers."""
+"""All that looks at images: what classifier, judge and frozen discriminator see, as arrays and as numbers."""
 
 from __future__ import annotations
 

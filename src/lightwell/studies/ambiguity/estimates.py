@@ -1,4 +1,4 @@
-"""How undecided and how real a set of images is."""
+"""Estimates of one set of samples: how undecided and how real its images are."""
 
 from __future__ import annotations
 

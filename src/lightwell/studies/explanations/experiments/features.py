@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from lightwell.core.findings import Estimate
 from lightwell.explain.evaluation import RemovalCurve, removal_curves, shift_estimates
-from lightwell.studies.explanations.task import PICTURED, Measured, Task, errors
+from lightwell.studies.explanations.task import Measured, Task, errors, few
 
 EARLY = 0.2  # the shares up to here tell methods apart; when nearly all is removed they meet
 _ROUGH = 0.1
@@ -39,11 +35,6 @@ def measure(task: Task) -> Measured:
 def _early(curve: RemovalCurve) -> RemovalCurve:
     inside = curve.shares <= EARLY + 1e-9
     return RemovalCurve(curve.shares[inside], curve.shifts[:, inside])
-
-
-def few(maps: NDArray[Any]) -> NDArray[Any]:
-    """Return the rows that the page shows."""
-    return np.asarray(maps[np.linspace(0, len(maps) - 1, PICTURED).astype(int)])
 
 
 def warnings(estimates: Iterable[Estimate]) -> Iterator[str]:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from lightwell.core.findings import Estimate, Null
 from lightwell.core.seeds import generator
-from lightwell.explain.asking import Explainer
 from lightwell.explain.borrowed import Encoder
 from lightwell.explain.evaluation import (
     infidelity,
@@ -24,9 +23,9 @@ from lightwell.explain.evaluation import (
 )
 from lightwell.explain.evaluation.removal import Order
 from lightwell.explain.features import Attribution
+from lightwell.explain.inputs import Explainer
 from lightwell.metrics import estimate
-from lightwell.studies.explanations.features import few
-from lightwell.studies.explanations.task import Measured, Task
+from lightwell.studies.explanations.task import Measured, Task, few
 
 CHECKS = ("sensitivity", "infidelity", "randomised_weights", "orthogonal_change")
 AREAS: dict[str, Order] = {"deletion_auc": "most", "insertion_auc": "insertion"}

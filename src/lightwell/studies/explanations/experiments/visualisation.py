@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,17 +10,14 @@ import torch
 from lightwell.core.findings import Estimate, Null
 from lightwell.explain.targets import Units
 from lightwell.explain.units import Climb, visualise
+from lightwell.studies.explanations.experiments import units
 from lightwell.studies.explanations.parts import batch
+from lightwell.studies.explanations.settings import ExplanationsSettings
 from lightwell.studies.explanations.task import Measured, Task, Wanted
 
-if TYPE_CHECKING:
-    from lightwell.studies.explanations.study import Explanations
 
-
-def models(study: Explanations) -> dict[str, Wanted]:
+def models(study: ExplanationsSettings) -> dict[str, Wanted]:
     """Return a β-VAE for each β."""
-    from lightwell.studies.explanations import units
-
     return {name: wanted for name, wanted in units.models(study).items() if name.startswith("beta")}
 
 

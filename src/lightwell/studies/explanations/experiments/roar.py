@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,14 +18,11 @@ from lightwell.core.seeds import derive, global_seed
 from lightwell.explain.evaluation import Keyed, roar
 from lightwell.metrics.attribution import shift_auc
 from lightwell.models.autoencoders.autoencoder import Autoencoder
-from lightwell.studies.explanations.features import few
 from lightwell.studies.explanations.parts import batch
-from lightwell.studies.explanations.task import Measured, Task, Wanted
+from lightwell.studies.explanations.settings import ExplanationsSettings
+from lightwell.studies.explanations.task import Measured, Task, Wanted, few
 from lightwell.studies.learning import signature_of
 from lightwell.training import fit
-
-if TYPE_CHECKING:
-    from lightwell.studies.explanations.study import Explanations
 
 SHARES = (0.0, 0.1, 0.2, 0.5, 0.7)  # without everything, all methods are the same
 _ROWS = 512
@@ -51,7 +48,7 @@ class Refill(Autoencoder):
         return float(torch.cat([self._errors(*(t.to(self.device) for t in pair)) for pair in pairs]).mean())
 
 
-def models(study: Explanations) -> dict[str, Wanted]:
+def models(study: ExplanationsSettings) -> dict[str, Wanted]:
     """Return the autoencoder that is explained."""
     return {"autoencoder": Wanted("autoencoder", study.autoencoder)}
 
