@@ -45,7 +45,7 @@ _TOOLS = {
     "explain": "explain a few examples of any encoder, without labels, on one page",
     "report": "rebuild the page of a run, a fleet or a search, or compare runs",
     "fleet": "run a grid of studies, on this machine or on a Ray cluster, into one table",
-    "search": "search settings with Optuna, judged by known validation data only",
+    "search": "search settings with Optuna, judged by held-out training data only",
 }
 
 # What rebuilds a folder that holds this file; it takes the folder and figure formats, and returns the page.

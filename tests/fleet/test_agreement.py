@@ -53,6 +53,7 @@ def test_only_cells_that_differ_in_nothing_else_are_compared(fleet_folder) -> No
     add(fleet_folder, 1, CODES, training={"epochs": 2})
     assert isinstance(seed_agreements(fleet_folder.folder), Text)
     add(fleet_folder, 1, CODES)
+    add(fleet_folder, 1, CODES)  # the same run in another folder
     add(fleet_folder, 2, CODES, status="failed")
     assert [row[2] for row in seed_agreements(fleet_folder.folder).rows] == [2]
 

@@ -101,6 +101,17 @@ def test_a_second_grid_joins_the_table(tmp_path: Path, played: dict) -> None:
         fleet(["concepts", "--preset", "smoke", "--out", str(tmp_path), "--dry-run"])
 
 
+def test_cells_not_yet_started_stay_when_another_grid_joins(
+    tmp_path: Path, played: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["open-set", "--preset", "smoke", "--out", str(tmp_path), "--splits"]
+    with monkeypatch.context() as context:
+        context.setattr(local, "run_local", lambda *_, **__: [])  # stopped before its first cell
+        assert fleet([*words, "arpl/0"]) == 0
+    assert fleet([*words, "arpl/1"]) == 0
+    assert "1 of 2 cells are not finished." in (tmp_path / "report.html").read_text()
+
+
 def test_a_new_axis_names_the_value_that_earlier_cells_have(tmp_path: Path, played: dict) -> None:
     words = ["open-set", "--preset", "smoke", "--out", str(tmp_path)]
     assert fleet(words) == 0

@@ -45,6 +45,15 @@ def test_each_split_is_averaged_over_seeds_first(fleet_folder) -> None:
     assert (row.n_splits, row.n_seeds, row.null, row.null_name) == (2, "1-2", 0.5, "chance")
 
 
+def test_a_run_in_two_folders_counts_once(fleet_folder) -> None:
+    for seed, value in ((0, 0.7), (0, 0.7), (1, 0.9)):
+        fleet_folder.add("arpl/0", seed, {"auroc.mos": value})  # such as with and without --seeds
+    fleet_folder.add("arpl/1", 0, {"auroc.mos": 0.6})
+    (row,) = read_rows(fleet_folder.folder)
+    assert dict(row.values) == {"arpl/0": (0.7, 0.9), "arpl/1": (0.6,)}
+    assert len(row.nulls) == 3
+
+
 def test_one_split_has_no_spread(fleet_folder) -> None:
     fleet_folder.add("arpl/0", 0, {"accuracy": 0.9})
     row = rows_by_measure(fleet_folder.folder)["difair", "accuracy"]

@@ -38,13 +38,13 @@ def seed_agreements(folder: Path) -> Table | Text:
         A row for each group of two or more seeds: means over its pairs of what
         :func:`lightwell.metrics.differentiation.seed_agreement` returns. Words where nothing can be compared.
     """
-    groups: dict[tuple[str, ...], list[FinishedCell]] = {}
+    groups: dict[tuple[str, ...], dict[object, FinishedCell]] = {}  # by seed: a run may lie in two folders
     for cell in finished_cells(folder):
         same = json.dumps({k: v for k, v in cell.settings.items() if k != "seed"}, default=str)
         words = [str(cell.settings.get("data", "")), cell.split, cell.method]
         name = " ".join(filter(None, [*words, cell.variant]))
-        groups.setdefault((name, cell.fingerprint, same), []).append(cell)
-    repeated = {key: cells for key, cells in groups.items() if len(cells) > 1}
+        groups.setdefault((name, cell.fingerprint, same), {}).setdefault(cell.settings.get("seed"), cell)
+    repeated = {key: list(cells.values()) for key, cells in groups.items() if len(cells) > 1}
     if not repeated:
         return Text("Each group of cells has one seed, and agreement takes two trainings: add --seeds 2.")
     features = {key: _features(cells[0].folder) for key, cells in repeated.items()}

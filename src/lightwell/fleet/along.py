@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from lightwell.fleet.table import Row
@@ -54,12 +55,11 @@ def curves(rows: Sequence[Row], axes: Mapping[str, Sequence[str]]) -> Iterator[F
 
 def _placed(row: Row, setting: str) -> tuple[str, float] | None:
     """Return the name of a row without the setting, and the setting's value; None where it has no number."""
-    parts = dict(part.rpartition(" ")[::2] for part in row.variant.split(", ") if part)
-    given = parts.pop(setting, "")
-    if not _is_number(given):
+    found = re.search(rf"(?:^|, ){re.escape(setting)} ([^ ,]+)(?=, |$)", row.variant)
+    if found is None or not _is_number(found[1]):
         return None
-    at = float(given)
-    return " ".join([row.method, *(f"{k} {v}" for k, v in parts.items())]), at
+    others = (row.variant[: found.start()] + row.variant[found.end() :]).removeprefix(", ")
+    return f"{row.method} {others}".strip(), float(found[1])
 
 
 def _is_number(text: str) -> bool:

@@ -60,6 +60,8 @@ def fleet(words: Sequence[str]) -> int:
             done = processes.is_finished(folder / "cells" / cell.label)
             print(f"{cell.label}  {'finished' if done else 'to run'}")  # noqa: T201
         return 0
+    for cell in cells:  # a cell without a folder was taken out, see joined
+        (folder / "cells" / cell.label).mkdir(parents=True, exist_ok=True)
     write_json(folder / "fleet.json", record)
     outcomes: list[Outcome] = []
     try:

@@ -189,10 +189,13 @@ def _baseline(run: Path) -> str:
 
 
 def _row(key: _Key, found: Sequence[tuple[FinishedCell, Estimate]]) -> Row:
-    values: dict[str, tuple[float, ...]] = {}
+    once: dict[tuple[str, object], Estimate] = {}  # one run may lie in two folders: with and without --seeds
     for cell, estimate in found:
-        values[cell.split] = (*values.get(cell.split, ()), estimate.value)
-    nulls = [estimate.null for _, estimate in found if estimate.null is not None]
+        once.setdefault((cell.split, cell.settings.get("seed")), estimate)
+    values: dict[str, tuple[float, ...]] = {}
+    for (split, _), estimate in once.items():
+        values[split] = (*values.get(split, ()), estimate.value)
+    nulls = [estimate.null for estimate in once.values() if estimate.null is not None]
     return Row(
         *key,
         values=values,
