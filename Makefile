@@ -36,7 +36,7 @@ docs: setup  ## tables made from the code, then the reference as HTML in build/d
 	$(BIN)/pdoc --docformat numpy --output-directory build/docs lightwell
 
 figures: setup  ## the figures of the docs, by the commands their pages name; some take minutes
-	$(BIN)/python docs/figures.py open-set concepts discovery leakage
+	$(BIN)/python docs/figures.py open-set fleets concepts discovery leakage
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache

@@ -8,17 +8,21 @@ held-out images stand for what the model has never seen.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from lightwell.data import Dataset
-from lightwell.studies.open_set.study import OpenSet
+from lightwell.studies.open_set.parts import parts_of
+from lightwell.studies.open_set.settings import OpenSetSettings
 from lightwell.studies.validation import RESAMPLES, left_out
+
+_Study = TypeVar("_Study", bound=OpenSetSettings)
 
 
 def folds(
-    study: OpenSet, n_folds: int = 3, held_out: int | None = None, seed: int = 0
-) -> list[tuple[OpenSet, Dataset]]:
+    study: _Study, n_folds: int = 3, held_out: int | None = None, seed: int = 0
+) -> list[tuple[_Study, Dataset]]:
     """Return studies with data sets whose "test" numbers may be used for choosing settings.
 
     The training images of the known classes are parted 80/20, by class; the first part is trained on,
@@ -48,11 +52,12 @@ def folds(
 
     Examples
     --------
-    >>> trial = OpenSet.from_preset("smoke")
+    >>> from lightwell.studies import study
+    >>> trial = study("open-set").from_preset("smoke")
     >>> [len(fold.known) for fold, _ in folds(trial)]
     [4, 4, 4]
     """
-    train = study.open_set_data(None).train
+    train = parts_of(study).train
     names = train.class_names
     choices = left_out(names, n_folds, held_out, seed)
     kept, measured = train.split(0.8, 0.2, seed=seed)
@@ -65,7 +70,7 @@ def folds(
     return [(_fold(study, tuple(name for name in names if name not in out)), data) for out in choices]
 
 
-def _fold(study: OpenSet, known: tuple[str, ...]) -> OpenSet:
+def _fold(study: _Study, known: tuple[str, ...]) -> _Study:
     """Return the study of one fold, without what a search does not read."""
     return replace(
         study,

@@ -15,7 +15,7 @@ from lightwell.models import method, saved
 from lightwell.models.model import Model, Signature
 from lightwell.report import project
 from lightwell.studies.learning import Recipe, signature_of
-from lightwell.studies.open_set import cards, detectors, findings, tables, weights
+from lightwell.studies.open_set import cards, detectors, findings, pseudo_unknown, tables, weights
 from lightwell.studies.open_set.measure import Measured, measure
 from lightwell.studies.open_set.parts import hold_out, parts_of, seen_before
 from lightwell.studies.open_set.settings import BASELINE, OpenSetSettings
@@ -88,9 +88,7 @@ class OpenSet(OpenSetSettings):
 
     def choosing(self, n_folds: int, seed: int, held_out: int | None = None) -> list[tuple[OpenSet, Dataset]]:
         """Return studies in which known classes play unknown."""
-        from lightwell.studies.open_set.pseudo_unknown import folds
-
-        return folds(self, n_folds, held_out, seed)
+        return pseudo_unknown.folds(self, n_folds, held_out, seed)
 
     def open_set_data(self, dataset: Dataset | None = None) -> OpenSetData:
         """Return known training and test images, and unknown test images; ``dataset`` as in :meth:`run`."""
